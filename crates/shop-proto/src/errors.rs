@@ -1,0 +1,176 @@
+//! Errors as `google.rpc` describes them: a code, a stable reason, the field at
+//! fault, and when to come back.
+//!
+//! People read the message; programs read the [`Code`] and the reason of the
+//! `ErrorInfo`, which never changes once it is released.
+
+use std::{collections::HashMap, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+/// Collects what is wrong with a request, so that one answer names it all.
+///
+/// # Limits
+///
+/// Keeps the first [`Violations::KEPT_MAX`] and counts the rest, so that a bad
+/// request can't make a huge answer.
+#[derive(Debug, Default)]
+pub struct Violations {
+    kept: Vec<FieldViolation>,
+    dropped: usize,
+}
+
+impl Violations {
+    /// How many violations one answer names.
+    pub const KEPT_MAX: usize = 32;
+
+    /// Notes that `field` (a path such as `lines[2].sku`) is wrong.
+    pub fn add(&mut self, field: impl Into<String>, why: impl std::fmt::Display) {
+        if self.kept.len() < Self::KEPT_MAX {
+            self.kept
+                .push(FieldViolation::new(field.into(), why.to_string()));
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Takes the value of `result`, or notes why `field` has none.
+    pub fn take<T, E: std::fmt::Display>(
+        &mut self,
+        field: impl Into<String>,
+        result: Result<T, E>,
+    ) -> Option<T> {
+        result.map_err(|why| self.add(field, why)).ok()
+    }
+
+    /// Whether nothing is wrong so far.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// The answer that names them all: INVALID_ARGUMENT with a BadRequest and an
+    /// ErrorInfo of reason `INVALID_REQUEST`.
+    #[must_use]
+    pub fn into_status(self, domain: &str) -> Status {
+        let mut message = String::from("invalid request: ");
+        for (i, violation) in self.kept.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "; " };
+            message += &format!("{separator}{} {}", violation.field, violation.description);
+        }
+        if self.dropped > 0 {
+            message += &format!("; and {} more", self.dropped);
+        }
+        let mut details = ErrorDetails::with_bad_request(self.kept);
+        details.set_error_info("INVALID_REQUEST", domain, HashMap::new());
+        Status::with_error_details(Code::InvalidArgument, message, details)
+    }
+}
+
+/// INVALID_ARGUMENT for one field.
+#[must_use]
+pub fn invalid(domain: &str, field: impl Into<String>, why: impl std::fmt::Display) -> Status {
+    let mut violations = Violations::default();
+    violations.add(field, why);
+    violations.into_status(domain)
+}
+
+/// An error with a stable reason.
+#[must_use]
+pub fn refused(code: Code, domain: &str, reason: &str, message: impl Into<String>) -> Status {
+    refused_with(code, domain, reason, message, [])
+}
+
+/// An error with a stable reason and what a program may want to know of it, for
+/// example the SKU.
+#[must_use]
+pub fn refused_with<const N: usize>(
+    code: Code,
+    domain: &str,
+    reason: &str,
+    message: impl Into<String>,
+    metadata: [(&str, String); N],
+) -> Status {
+    let metadata = HashMap::from(metadata.map(|(key, value)| (key.to_owned(), value)));
+    let details = ErrorDetails::with_error_info(reason, domain, metadata);
+    Status::with_error_details(code, message.into(), details)
+}
+
+/// An error that a later try may not meet: carries a RetryInfo.
+#[must_use]
+pub fn retryable(
+    code: Code,
+    domain: &str,
+    reason: &str,
+    message: impl Into<String>,
+    after: Duration,
+) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason, domain, HashMap::new());
+    details.set_retry_info(Some(after));
+    Status::with_error_details(code, message.into(), details)
+}
+
+/// The stable reason of an error that came over the wire, if it carries one.
+#[must_use]
+pub fn reason(status: &Status) -> Option<String> {
+    status.get_details_error_info().map(|info| info.reason)
+}
+
+/// A value from the ErrorInfo's metadata of an error that came over the wire.
+#[must_use]
+pub fn metadata(status: &Status, key: &str) -> Option<String> {
+    status
+        .get_details_error_info()
+        .and_then(|mut info| info.metadata.remove(key))
+}
+
+/// The fields at fault in an error that came over the wire.
+#[must_use]
+pub fn fields(status: &Status) -> Vec<String> {
+    let violations = status
+        .get_details_bad_request()
+        .map(|bad| bad.field_violations);
+    violations
+        .unwrap_or_default()
+        .into_iter()
+        .map(|violation| violation.field)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_answer_names_every_field_up_to_the_bound() {
+        let mut violations = Violations::default();
+        for i in 0..40 {
+            violations.add(format!("lines[{i}].sku"), "must not be empty");
+        }
+        let status = violations.into_status("orders.shop");
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(fields(&status).len(), Violations::KEPT_MAX);
+        assert_eq!(reason(&status).as_deref(), Some("INVALID_REQUEST"));
+        assert!(status.message().ends_with("; and 8 more"));
+    }
+
+    #[test]
+    fn reason_and_metadata_come_back() {
+        let sku = [("sku", String::from("tea"))];
+        let status = refused_with(
+            Code::NotFound,
+            "inventory.shop",
+            "SKU_NOT_FOUND",
+            "no tea",
+            sku,
+        );
+        assert_eq!(reason(&status).as_deref(), Some("SKU_NOT_FOUND"));
+        assert_eq!(metadata(&status, "sku").as_deref(), Some("tea"));
+        let status = retryable(Code::Unavailable, "d", "R", "m", Duration::from_secs(2));
+        let after = status
+            .get_details_retry_info()
+            .and_then(|info| info.retry_delay);
+        assert_eq!(after, Some(Duration::from_secs(2)));
+    }
+}
