@@ -1,0 +1,24 @@
+//! Helpers of the test suites: waiting for a condition, child processes, temporary directories.
+
+mod binary;
+mod child;
+mod wait;
+
+pub use binary::{binary, example};
+pub use child::ChildGuard;
+pub use tempfile::TempDir;
+pub use wait::{LIVENESS, wait_until, wait_until_async};
+
+/// A fresh temporary directory, removed on drop.
+///
+/// # Panics
+///
+/// If the directory can't be made: a test can't go on without it.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test can't go on without a directory")]
+pub fn temp_dir() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("watertight-")
+        .tempdir()
+        .expect("temporary directory")
+}

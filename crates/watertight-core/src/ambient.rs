@@ -1,0 +1,146 @@
+//! The ambient scope: a thread-local that follows a future from poll to poll.
+//!
+//! Explicit `&Scope` is the API. The ambient one serves code that can't be
+//! handed a scope: generated clients and logs.
+
+use crate::Scope;
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+thread_local! {
+    static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
+}
+
+/// The scope under which the calling code runs, if any.
+///
+/// Set while a future is polled under [`Scope::run`], [`Scope::spawn`] or
+/// [`Scope::every`], and restored after each poll, so that it follows the
+/// future across threads. Threads started by hand don't inherit it.
+#[must_use]
+pub fn current() -> Option<Scope> {
+    CURRENT.with_borrow(Clone::clone)
+}
+
+fn swap(slot: &mut Option<Scope>) {
+    CURRENT.with_borrow_mut(|current| std::mem::swap(current, slot));
+}
+
+/// Puts a scope in place for one poll and takes it back afterwards.
+///
+/// The scope is moved, not cloned: a poll costs two thread-local swaps and no
+/// reference counting.
+struct Entered<'a>(&'a mut Slot);
+
+/// Where a future keeps its scope between polls.
+///
+/// While polled it holds the scope that was current before.
+#[derive(Debug)]
+pub(crate) struct Slot(Option<Scope>);
+
+impl Slot {
+    pub(crate) fn new(scope: Scope) -> Self {
+        Self(Some(scope))
+    }
+
+    /// The scope; `None` only during a poll of the future that owns the slot.
+    pub(crate) fn get(&self) -> Option<&Scope> {
+        self.0.as_ref()
+    }
+
+    pub(crate) fn enter<T>(&mut self, f: impl FnOnce() -> T) -> T {
+        swap(&mut self.0);
+        let entered = Entered(self);
+        let out = f();
+        drop(entered);
+        out
+    }
+}
+
+impl Drop for Entered<'_> {
+    // Also on unwinding: a panic must not leave its scope behind on the thread.
+    fn drop(&mut self) {
+        swap(&mut self.0.0);
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A future polled with a scope as the ambient one; see [`Scope::ambient`].
+    ///
+    /// Neither deadline nor cancellation end it; that is what [`Scope::run`] is for.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Ambient<F> {
+        #[pin]
+        fut: F,
+        slot: Slot,
+    }
+}
+
+impl<F> Ambient<F> {
+    pub(crate) fn new(scope: Scope, fut: F) -> Self {
+        Self {
+            fut,
+            slot: Slot::new(scope),
+        }
+    }
+}
+
+impl<F: Future> Future for Ambient<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let fut = this.fut;
+        this.slot.enter(|| fut.poll(cx))
+    }
+}
+
+impl Scope {
+    /// Polls `fut` with this scope as [`current`], without ending it at the
+    /// scope's deadline or cancellation.
+    pub fn ambient<F: Future>(&self, fut: F) -> Ambient<F> {
+        Ambient::new(self.clone(), fut)
+    }
+
+    /// Calls `f` with this scope as [`current`].
+    pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
+        Slot::new(self.clone()).enter(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name() -> Option<&'static str> {
+        current().map(|scope| scope.name())
+    }
+
+    #[tokio::test]
+    async fn nested_scopes_are_restored() {
+        let outer = Scope::root("outer");
+        let inner = outer.child("inner");
+        assert_eq!(name(), None);
+        let seen = outer
+            .run(async {
+                let before = name();
+                let within = inner.run(async { name() }).await;
+                tokio::task::yield_now().await;
+                (before, within, name())
+            })
+            .await;
+        assert_eq!(seen, Ok((Some("outer"), Ok(Some("inner")), Some("outer"))));
+        assert_eq!(name(), None);
+    }
+
+    #[test]
+    fn a_panic_does_not_leave_its_scope_behind() {
+        let scope = Scope::root("doomed");
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            scope.enter(|| std::panic::resume_unwind(Box::new(())));
+        }));
+        assert!(caught.is_err());
+        assert_eq!(name(), None);
+    }
+}

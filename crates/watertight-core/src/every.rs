@@ -1,0 +1,76 @@
+//! Periodic jobs.
+
+use crate::Scope;
+use crate::spawn::report_panic;
+use futures_util::FutureExt;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+impl Scope {
+    /// Runs `f` at once and then again `period` (±10 %) after each run has ended.
+    ///
+    /// Runs never overlap: a slow one delays the next. Jitter keeps replicas
+    /// from sweeping in step. Each run gets a child scope, cancelled when the
+    /// run ends. Once the scope is closed no run starts; a run under way is
+    /// waited for as [`Scope::close`] says. A run that panics is logged and
+    /// counted, and the next one comes as usual.
+    ///
+    /// # Limits
+    ///
+    /// A run has no deadline but the scope's own: bound what it does.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    ///
+    /// # Metrics
+    ///
+    /// `task_panics_total{task}`.
+    pub fn every<F, Fut>(&self, name: &'static str, period: Duration, mut f: F)
+    where
+        F: FnMut(Self) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let scope = self.clone();
+        self.spawn_idle(name, async move {
+            while let Some(busy) = scope.busy() {
+                let run = scope.child(name);
+                let job = AssertUnwindSafe(run.ambient(f(run.clone()))).catch_unwind();
+                if let Err(payload) = job.await {
+                    report_panic(name, payload.as_ref());
+                }
+                run.cancel();
+                drop(busy);
+                tokio::time::sleep(jittered(period, random())).await;
+            }
+        });
+    }
+}
+
+/// `period` ±10 %, by where `random` lies in its range.
+fn jittered(period: Duration, random: u64) -> Duration {
+    let unit = (random >> 11) as f64 / (1_u64 << 53) as f64;
+    period.mul_f64(0.9 + 0.2 * unit)
+}
+
+/// Good enough to spread timers, and no dependency: the seed of a hash map.
+fn random() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn jitter_stays_within_ten_percent(ms in 1_u64..100_000_000, random: u64) {
+            let period = Duration::from_millis(ms);
+            let jittered = jittered(period, random);
+            prop_assert!(jittered >= period.mul_f64(0.8999) && jittered <= period.mul_f64(1.1001));
+        }
+    }
+}
