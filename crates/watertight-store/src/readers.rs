@@ -1,0 +1,202 @@
+//! Readers: a few connections, each with a thread, behind a semaphore.
+//!
+//! A read waits for a permit, under its deadline. The permit then travels with
+//! the job and comes back when the job is done or dropped: a caller that
+//! leaves while it waits has taken nothing, and one that leaves later can't
+//! lose the reader. At most as many jobs as readers are queued.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use watertight_core::Deadline;
+
+use crate::classify;
+use crate::error::{RetryReason, StepError, StoreError};
+use crate::meters::Gauges;
+
+/// Instructions of SQLite's machine between two looks at the deadline: some
+/// ten microseconds.
+const INSTRUCTIONS_PER_LOOK: i32 = 1000;
+
+type Work = Box<dyn FnOnce(&Connection) + Send>;
+
+struct Job {
+    deadline: Deadline,
+    work: Work,
+    permit: OwnedSemaphorePermit,
+}
+
+/// The jobs that wait for a reader thread.
+#[derive(Default)]
+struct Line {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+struct Shared {
+    line: Mutex<Line>,
+    came: Condvar,
+}
+
+impl Shared {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut line = self.line();
+        loop {
+            if let Some(job) = line.jobs.pop_front() {
+                return Some(job);
+            }
+            if line.closed {
+                return None;
+            }
+            line = self.came.wait(line).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// The callers' side.
+pub(crate) struct Readers {
+    permits: Arc<Semaphore>,
+    readers: usize,
+    wait_max: Duration,
+    shared: Arc<Shared>,
+    gauges: Gauges,
+}
+
+impl Readers {
+    pub(crate) fn new(readers: usize, wait_max: Duration, gauges: Gauges) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(readers)),
+            readers,
+            wait_max,
+            shared: Arc::new(Shared {
+                line: Mutex::default(),
+                came: Condvar::new(),
+            }),
+            gauges,
+        }
+    }
+
+    /// What a reader thread runs until the pool is closed.
+    pub(crate) fn body(&self, connection: Connection) -> impl FnOnce() + Send + 'static {
+        let (shared, gauges) = (self.shared.clone(), self.gauges.clone());
+        move || serve(connection, &shared, &gauges)
+    }
+
+    pub(crate) fn busy(&self) -> usize {
+        self.readers
+            .saturating_sub(self.permits.available_permits())
+    }
+
+    /// Takes nothing new; threads end when the line is empty.
+    pub(crate) fn close(&self) {
+        self.permits.close();
+        self.shared.line().closed = true;
+        self.shared.came.notify_all();
+    }
+
+    pub(crate) async fn read<T, F>(&self, deadline: Deadline, f: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StepError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let permit = self.permit(deadline).await?;
+        let (reply, answer) = oneshot::channel();
+        let work: Work = Box::new(move |connection| {
+            // Nobody waits any more: the reader is free at once.
+            if !reply.is_closed() {
+                drop(reply.send(snapshot(connection, f)));
+            }
+        });
+        self.shared.line().jobs.push_back(Job {
+            deadline,
+            work,
+            permit,
+        });
+        self.shared.came.notify_one();
+        match deadline.run(answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_dropped)) => Err(StoreError::Unavailable("read panicked".to_owned())),
+            Err(_passed) => Err(StoreError::Retry(RetryReason::Expired)),
+        }
+    }
+
+    async fn permit(&self, deadline: Deadline) -> Result<OwnedSemaphorePermit, StoreError> {
+        let closed = || StoreError::Unavailable("store is closed".to_owned());
+        match self.permits.clone().try_acquire_owned() {
+            Ok(permit) => {
+                self.gauges.reader_wait_seconds.record(0.0);
+                return Ok(permit);
+            }
+            Err(tokio::sync::TryAcquireError::Closed) => return Err(closed()),
+            Err(tokio::sync::TryAcquireError::NoPermits) => {}
+        }
+        let started = Instant::now();
+        let wait = deadline.min(Deadline::after(self.wait_max));
+        let permit = wait.run(self.permits.clone().acquire_owned()).await;
+        self.gauges.reader_wait_seconds.record(started.elapsed());
+        match permit {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_closed)) => Err(closed()),
+            Err(_passed) => Err(StoreError::Retry(RetryReason::NoReader)),
+        }
+    }
+}
+
+/// Runs `f` in a transaction, so that all its statements see one state.
+fn snapshot<T>(
+    connection: &Connection,
+    f: impl FnOnce(&Connection) -> Result<T, StepError>,
+) -> Result<T, StoreError> {
+    let statement = |sql: &str| {
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute([]))
+            .map_err(|error| classify::statement(&error))
+    };
+    statement("BEGIN")?;
+    let read = f(connection).map_err(|error| classify::step(&error));
+    if !connection.is_autocommit() {
+        statement("ROLLBACK")?;
+    }
+    read
+}
+
+fn serve(mut connection: Connection, shared: &Shared, gauges: &Gauges) {
+    let current: Arc<Mutex<Option<Deadline>>> = Arc::default();
+    let watched = current.clone();
+    let late = move || {
+        let deadline = *watched.lock().unwrap_or_else(PoisonError::into_inner);
+        deadline.is_some_and(Deadline::has_passed)
+    };
+    if let Err(error) = connection.progress_handler(INSTRUCTIONS_PER_LOOK, Some(late)) {
+        tracing::error!(%error, "reads can't be interrupted");
+    }
+    while let Some(Job {
+        deadline,
+        work,
+        permit,
+    }) = shared.next()
+    {
+        gauges.readers_busy.increment(1.0);
+        *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
+        let done = catch_unwind(AssertUnwindSafe(|| work(&connection)));
+        *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if done.is_err() {
+            tracing::error!("read panicked");
+        }
+        if !connection.is_autocommit() {
+            // A panic left its snapshot open; it would hold up the log.
+            drop(connection.execute_batch("ROLLBACK"));
+        }
+        gauges.readers_busy.decrement(1.0);
+        drop(permit);
+    }
+}

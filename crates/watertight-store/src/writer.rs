@@ -1,0 +1,202 @@
+//! The writer thread: takes what has queued up, commits it once, answers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rusqlite::wal::CheckpointMode;
+use watertight_core::{Clock, Faults};
+
+use crate::batch::{self, Batch};
+use crate::command::Job;
+use crate::error::StoreError;
+use crate::health::Health;
+use crate::inbox::{Inbox, Next};
+use crate::mark;
+use crate::meters::{Gauges, Meters};
+use crate::store::Counts;
+use crate::wal::{Checkpoint, Log, Policy};
+
+/// Quiet time after which the log is moved into the database, and time between
+/// two probes of a store that can't work.
+const IDLE: Duration = Duration::from_secs(1);
+/// What a probe writes: enough to need new pages in a full file.
+const PROBE_BYTES: u32 = 64 << 10;
+/// Header of a log and of each of its frames.
+const LOG_HEADER_BYTES: u64 = 32;
+const FRAME_HEADER_BYTES: u64 = 24;
+
+/// Everything the writer thread owns.
+pub(crate) struct Writer {
+    pub(crate) store: &'static str,
+    pub(crate) connection: Connection,
+    pub(crate) page_bytes: u64,
+    pub(crate) batch_commands_max: usize,
+    pub(crate) policy: Policy,
+    pub(crate) clock: Clock,
+    pub(crate) faults: Faults,
+    pub(crate) health: Arc<Health>,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) gauges: Gauges,
+    pub(crate) meters: Meters,
+}
+
+impl Writer {
+    /// Works until the queue is closed and drained, then leaves a database
+    /// without a log behind.
+    pub(crate) fn run(mut self, mut inbox: Inbox) {
+        // A log that a crash left behind is moved first.
+        let mut log = self.look();
+        loop {
+            let idle = (log.bytes > 0 || !self.health.is_well()).then_some(IDLE);
+            match inbox.next(idle) {
+                Next::Run(first) => {
+                    let jobs = inbox.drain(first, self.batch_commands_max);
+                    self.gauges.queue_commands.set(count(inbox.len()));
+                    log = self.batch(jobs, log);
+                }
+                Next::Idle => log = self.idle(log),
+                Next::End => break,
+            }
+        }
+        self.checkpoint(CheckpointMode::TRUNCATE);
+        self.look();
+    }
+
+    fn batch(&mut self, jobs: Vec<Box<dyn Job>>, log: Log) -> Log {
+        if self.policy.must_refuse(log) {
+            self.checkpoint(CheckpointMode::TRUNCATE);
+            let log = self.look();
+            if self.policy.must_refuse(log) {
+                self.refuse(jobs, "write-ahead log is full: a reader holds it");
+                return log;
+            }
+        }
+        let started = Instant::now();
+        let batch = batch::run(&self.connection, jobs, self.clock.now_ms(), &self.faults);
+        self.note(&batch, started.elapsed());
+        for (job, verdict) in batch.ran {
+            self.meters.command(job.name(), &verdict);
+            job.answer(verdict);
+        }
+        self.after_commit()
+    }
+
+    fn note(&mut self, batch: &Batch, took: Duration) {
+        if batch.committed {
+            let late = |verdict: &_| matches!(verdict, Err(StoreError::Retry(_)));
+            let commands = batch
+                .ran
+                .iter()
+                .filter(|(_, verdict)| !late(verdict))
+                .count();
+            self.counts.committed(commands);
+            self.meters.batch(commands, took);
+        }
+        match &batch.sick {
+            Some(reason) => self.health.failed(self.store, reason.clone()),
+            None if batch.committed => self.health.worked(self.store),
+            None => {}
+        }
+    }
+
+    fn refuse(&mut self, jobs: Vec<Box<dyn Job>>, why: &str) {
+        self.health.failed(self.store, why.to_owned());
+        for job in jobs {
+            let verdict = Err(StoreError::Unavailable(why.to_owned()));
+            self.meters.command(job.name(), &verdict);
+            job.answer(verdict);
+        }
+    }
+
+    fn after_commit(&mut self) -> Log {
+        let log = self.look();
+        match self.policy.after_commit(log, Instant::now()) {
+            Checkpoint::No => return log,
+            Checkpoint::Passive => self.checkpoint(CheckpointMode::PASSIVE),
+            Checkpoint::Truncate => self.checkpoint(CheckpointMode::TRUNCATE),
+        }
+        self.look()
+    }
+
+    fn idle(&mut self, log: Log) -> Log {
+        if self.policy.when_idle(log) == Checkpoint::Truncate {
+            self.checkpoint(CheckpointMode::TRUNCATE);
+        }
+        if !self.health.is_well() {
+            self.probe();
+        }
+        self.look()
+    }
+
+    /// Tries whether a store that failed can write again, so that it recovers
+    /// without traffic (an unready service gets none). It commits new pages,
+    /// since a full file takes updates in place and refuses the next order.
+    fn probe(&self) {
+        let write = || {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            self.connection.execute(
+                "INSERT OR REPLACE INTO watertight_probe VALUES (1, zeroblob(?1))",
+                [PROBE_BYTES],
+            )?;
+            mark::raise(&self.connection, self.clock.now_ms())?;
+            self.connection
+                .execute_batch("COMMIT; DELETE FROM watertight_probe")
+        };
+        let done = write();
+        if !self.connection.is_autocommit() {
+            drop(self.connection.execute_batch("ROLLBACK"));
+        }
+        match done {
+            Ok(()) => self.health.worked(self.store),
+            Err(error) => tracing::debug!(store = self.store, %error, "probe failed"),
+        }
+    }
+
+    /// A failed checkpoint loses nothing: the log stays, and the next one
+    /// tries again.
+    fn checkpoint(&self, mode: CheckpointMode) {
+        if let Err(error) = self.connection.wal_checkpoint_v2(None::<&str>, mode) {
+            tracing::debug!(store = self.store, %error, "checkpoint put off");
+        }
+    }
+
+    /// Looks how large log and file are.
+    fn look(&self) -> Log {
+        let noop = self
+            .connection
+            .wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP);
+        let (frames, moved) = noop.unwrap_or((0, 0));
+        let bytes = |frames: i32| match u64::try_from(frames) {
+            Ok(frames) if frames > 0 => {
+                LOG_HEADER_BYTES + frames * (self.page_bytes + FRAME_HEADER_BYTES)
+            }
+            _ => 0,
+        };
+        let log = Log {
+            bytes: bytes(frames),
+            behind_bytes: bytes(frames - moved),
+        };
+        let pages = self
+            .connection
+            .prepare_cached("PRAGMA page_count")
+            .and_then(|mut statement| statement.query_row([], |row| row.get::<_, u32>(0)));
+        let file = pages.map_or(0, |pages| u64::from(pages) * self.page_bytes);
+        self.counts.sizes(log.bytes, file);
+        self.meters.wal_bytes.set(bytes_gauge(log.bytes));
+        self.meters.file_bytes.set(bytes_gauge(file));
+        log
+    }
+}
+
+fn count(n: usize) -> f64 {
+    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a double; exact up to 2^53 bytes"
+)]
+fn bytes_gauge(bytes: u64) -> f64 {
+    bytes as f64
+}

@@ -1,0 +1,16 @@
+//! The engine against real files, threads and processes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that can't go on fails"
+)]
+
+mod batches;
+mod cancelling;
+mod full;
+mod kill;
+mod opening;
+mod processes;
+mod readers;
+mod support;
