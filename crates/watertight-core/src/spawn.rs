@@ -87,9 +87,13 @@ impl Scope {
         }
     }
 
-    /// Like [`Scope::spawn`], for a task that never ends by itself: closing the
-    /// scope doesn't wait for it.
-    pub(crate) fn spawn_idle<F>(&self, name: &'static str, fut: F)
+    /// Like [`Scope::spawn`], for a task that never ends by itself, such as a
+    /// connection or a loop: closing the scope cancels it without waiting.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn spawn_idle<F>(&self, name: &'static str, fut: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {

@@ -1,0 +1,166 @@
+//! A pooled HTTP/1 client for services outside.
+
+use super::exec::ScopeExec;
+use super::{CONNECT_TIMEOUT, TIMEOUT_DEFAULT, ambient_deadline, for_next_hop};
+use crate::{BoxError, Deadline, Scope};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioTimer;
+use std::time::Duration;
+
+const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
+/// Idle connections kept per host; more are closed.
+const IDLE_MAX: usize = 32;
+/// Below the idle timeout of any sensible server (ours: 10 s), so that the
+/// pool seldom hands out a connection that is just being closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest response body; a longer one is an error.
+const BODY_MAX: usize = 1024 * 1024;
+
+/// An HTTP/1 client; clones share its pool.
+///
+/// Each call is bound by the ambient scope's deadline, or 30 s without one,
+/// from connecting to the last byte of the body; the peer is told what is
+/// left in `x-request-timeout` (milliseconds).
+///
+/// # Limits
+///
+/// 32 idle connections per host for 5 s; response bodies up to 1 MiB. The
+/// number of calls in flight is the caller's to bound.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    name: &'static str,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// Why an HTTP call gave no response. Whatever the status, a response is `Ok`.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// No connection could be made: the request was surely not sent. Retryable.
+    #[error("{client}: cannot connect")]
+    Connect {
+        /// The client's name.
+        client: &'static str,
+        /// What went wrong.
+        #[source]
+        source: BoxError,
+    },
+    /// The deadline had passed before the request was sent.
+    #[error("{client}: deadline passed before the call was sent")]
+    Expired {
+        /// The client's name.
+        client: &'static str,
+    },
+    /// The deadline passed while waiting: whether the call was done is unknown.
+    #[error("{client}: deadline passed while waiting for the answer")]
+    Deadline {
+        /// The client's name.
+        client: &'static str,
+    },
+    /// The connection broke: whether the call was done is unknown.
+    #[error("{client}: the connection broke")]
+    Broken {
+        /// The client's name.
+        client: &'static str,
+        /// What went wrong.
+        #[source]
+        source: BoxError,
+    },
+    /// The response body exceeds 1 MiB. Not worth repeating.
+    #[error("{client}: the response exceeds {BODY_MAX} bytes")]
+    TooLarge {
+        /// The client's name.
+        client: &'static str,
+    },
+}
+
+impl HttpError {
+    /// Whether the request has certainly had no effect at the peer.
+    #[must_use]
+    pub fn surely_not_done(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::Expired { .. } => true,
+            Self::Deadline { .. } | Self::Broken { .. } | Self::TooLarge { .. } => false,
+        }
+    }
+}
+
+impl HttpClient {
+    /// A client with a scope of its own, which ends with the last clone.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Self::on_scope(name, Scope::root(name))
+    }
+
+    pub(crate) fn on_scope(name: &'static str, scope: Scope) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let client = Client::builder(ScopeExec(scope))
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_MAX)
+            .build(connector);
+        Self { name, client }
+    }
+
+    /// Sends `request` (with an absolute `http://` URI) and reads the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// See [`HttpError`], which says for each whether the call may have been done.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it closes the connection; whether the peer has done the call
+    /// is unknown then.
+    pub async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let client = self.name;
+        let deadline = ambient_deadline().unwrap_or_else(|| Deadline::after(TIMEOUT_DEFAULT));
+        let Some(left) = deadline.left() else {
+            return Err(HttpError::Expired { client });
+        };
+        // At least 1: zero would mean that nothing is left.
+        let ms = u64::try_from(for_next_hop(left).as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1);
+        request
+            .headers_mut()
+            .insert(REQUEST_TIMEOUT, HeaderValue::from(ms));
+        match deadline.run(self.exchange(request)).await {
+            Ok(answer) => answer,
+            Err(_passed) => Err(HttpError::Deadline { client }),
+        }
+    }
+
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let client = self.name;
+        let response = self
+            .client
+            .request(request.map(Full::new))
+            .await
+            .map_err(|error| {
+                if error.is_connect() {
+                    HttpError::Connect {
+                        client,
+                        source: error.into(),
+                    }
+                } else {
+                    HttpError::Broken {
+                        client,
+                        source: error.into(),
+                    }
+                }
+            })?;
+        let (parts, body) = response.into_parts();
+        match Limited::new(body, BODY_MAX).collect().await {
+            Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => Err(HttpError::TooLarge { client }),
+            Err(source) => Err(HttpError::Broken { client, source }),
+        }
+    }
+}

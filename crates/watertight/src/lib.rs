@@ -1,0 +1,62 @@
+//! The chassis a Watertight service stands on.
+//!
+//! A service hands [`run`] an async closure that builds its [`App`]; the
+//! chassis brings runtimes, one port for HTTP/1, HTTP/2 and gRPC, deadlines
+//! for every request, an admin port, JSON logs, metrics and an orderly end.
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use watertight::{App, axum};
+//!
+//! fn main() -> ExitCode {
+//!     watertight::run("greeter", async |app: App| {
+//!         Ok(app.http(axum::Router::new().route("/", axum::routing::get(async || "hello\n"))))
+//!     })
+//! }
+//! ```
+//!
+//! The chassis knows nothing of what a service sells, nor of how it stores it.
+//!
+//! # Life of a process
+//!
+//! 1. [`run`] installs logs, metrics and the panic hook, builds the work
+//!    runtime and calls the closure.
+//! 2. Listeners are bound, jobs start, the *ops thread* (a runtime of its own,
+//!    so that it answers when the workers don't) opens the admin port.
+//! 3. SIGTERM or SIGINT: not ready → `--unready-ms` → stop accepting, GOAWAY →
+//!    drain up to `--drain-ms` → cancel scopes → shutdown hooks → stragglers
+//!    are named in the log. A second signal ends the process at once.
+
+mod admin;
+mod app;
+mod args;
+mod client;
+mod crash;
+mod error;
+mod health;
+mod ops;
+mod request;
+mod run;
+mod running;
+mod server;
+mod telemetry;
+
+pub use app::App;
+pub use args::ChassisArgs;
+pub use client::{GrpcChannel, GrpcChannelBuilder, HttpClient, HttpError};
+pub use crash::CrashArgs;
+pub use error::{BindError, BoxError, ConfigError, StartError};
+pub use health::Readiness;
+pub use request::{ConnInfo, ListenerTag, RequestScope};
+pub use run::{run, run_from};
+pub use running::Running;
+pub use server::{Acceptor, PlainTcp, Routes, Server, ServerConfig, bind};
+
+pub use watertight_core::{
+    Ambient, BadTimeout, Clock, Closed, Deadline, DeadlinePassed, Faults, Run, Scope, Straggler,
+    Stragglers, TaskError, TaskHandle, current, format_grpc_timeout, parse_grpc_timeout,
+};
+
+/// The HTTP framework whose `Router` [`App::http`] takes, so that a service
+/// uses the same version.
+pub use axum;

@@ -1,0 +1,203 @@
+//! A started service, and its orderly end.
+
+use crate::app::Hook;
+use crate::health::GrpcHealth;
+use crate::server::{PlainTcp, Routes, Server, ServerConfig, bind};
+use crate::{App, ListenerTag, Readiness, Scope, StartError, Stragglers};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The longest a shutdown hook may take.
+const HOOK_MAX: Duration = Duration::from_secs(10);
+
+/// A service that listens.
+///
+/// Dropping it stops nothing: end it with [`Running::shutdown`].
+#[must_use = "a running service is ended with shutdown()"]
+pub struct Running {
+    scope: Scope,
+    clients: Scope,
+    server: Server,
+    listeners: Vec<(ListenerTag, SocketAddr)>,
+    readiness: Readiness,
+    pub(crate) health: GrpcHealth,
+    hooks: Vec<(&'static str, Hook)>,
+    unready: Duration,
+    drain: Duration,
+}
+
+impl App {
+    /// Binds the listeners, starts the jobs and serves, on the calling runtime
+    /// and without admin port, signals or ready file: what tests use, and what
+    /// [`crate::run`] builds on.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Config`], [`StartError::Bind`], [`StartError::Reflection`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Not safe to drop midway: what had been started goes on until its scope
+    /// is closed. It doesn't wait for anything outside, so there is no need to.
+    pub async fn start(mut self) -> Result<Running, StartError> {
+        let chassis = self.chassis()?;
+        let (reporter, health_service) = tonic_health::server::health_reporter();
+        self.grpc = self.grpc.add_service(health_service);
+        self = self.add_reflection()?;
+        let mut names = self.grpc_names.clone();
+        names.push("grpc.health.v1.Health");
+        let routes = Routes::new(self.grpc, names, self.http);
+        let server = Server::new(&self.scope, ServerConfig::from(&chassis), routes);
+
+        let mut addrs = vec![(chassis.listen, ListenerTag("main"))];
+        addrs.append(&mut self.listeners);
+        let mut bound = Vec::with_capacity(addrs.len());
+        for (addr, tag) in addrs {
+            bound.push((tag, bind(addr)?));
+        }
+        let mut listeners = Vec::with_capacity(bound.len());
+        for (tag, listener) in bound {
+            let addr = server.listen(listener, tag, PlainTcp)?;
+            listeners.push((tag, addr));
+        }
+        for job in self.jobs {
+            job(&self.scope);
+        }
+        let health = GrpcHealth::new(reporter, self.grpc_names, self.readiness.clone());
+        health.refresh().await;
+        Ok(Running {
+            scope: self.scope,
+            clients: self.clients,
+            server,
+            listeners,
+            readiness: self.readiness,
+            health,
+            hooks: self.hooks,
+            unready: Duration::from_millis(chassis.unready_ms),
+            drain: Duration::from_millis(chassis.drain_ms),
+        })
+    }
+
+    fn add_reflection(mut self) -> Result<Self, StartError> {
+        if self.descriptors.is_empty() {
+            return Ok(self);
+        }
+        let mut builder = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        for descriptors in &self.descriptors {
+            builder = builder.register_encoded_file_descriptor_set(descriptors);
+        }
+        let service = builder
+            .build_v1()
+            .map_err(|error| StartError::Reflection(error.into()))?;
+        self = self.grpc(service);
+        Ok(self)
+    }
+}
+
+impl Running {
+    /// The address of the main listener, with the real port.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        // `start` binds the main listener first, so the list is never empty.
+        self.listeners[0].1
+    }
+
+    /// `http://` and the main listener's address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr())
+    }
+
+    /// The other listeners, by tag.
+    pub fn also(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        self.listeners[1..].iter().map(|(tag, addr)| (tag.0, *addr))
+    }
+
+    /// The service's root scope.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Readiness, as `/readyz` reports it.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    /// The server, for its counters.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// How long [`Running::shutdown`] takes at most.
+    #[must_use]
+    pub fn shutdown_max(&self) -> Duration {
+        let hooks = u32::try_from(self.hooks.len()).unwrap_or(u32::MAX);
+        // One second each for the connections, the jobs and the clients to be dropped.
+        self.unready + self.drain + Duration::from_secs(3) + HOOK_MAX.saturating_mul(hooks)
+    }
+
+    /// Ends the service in order and says which tasks would not go:
+    ///
+    /// 1. not ready, in `/readyz` and gRPC health; wait `--unready-ms` for
+    ///    balancers to notice;
+    /// 2. stop accepting, GOAWAY; requests have until the end of `--drain-ms`;
+    /// 3. the service's jobs have what is left of it;
+    /// 4. shutdown hooks, in order;
+    /// 5. client connections.
+    ///
+    /// Nothing can remain: a request is a child of its connection's scope, that
+    /// of the server's, that of the service's root; each step closes a scope,
+    /// and closing ends in cancellation.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not safe: steps that were not reached don't happen.
+    pub async fn shutdown(mut self) -> Stragglers {
+        self.readiness.drain();
+        self.health.refresh().await;
+        tokio::time::sleep(self.unready).await;
+        let end = Instant::now() + self.drain;
+        let connections = self.server.shutdown(self.drain).await;
+        let left = end.saturating_duration_since(Instant::now());
+        let jobs = self.scope.close(left).await;
+        self.run_hooks().await;
+        let clients = self.clients.close(Duration::ZERO).await;
+        for (what, stragglers) in [
+            ("connections", connections),
+            ("jobs", jobs.clone()),
+            ("clients", clients),
+        ] {
+            if !stragglers.is_empty() {
+                tracing::warn!(what, count = stragglers.len(), %stragglers, "stragglers at shutdown");
+            }
+        }
+        tracing::info!("stopped");
+        jobs
+    }
+
+    async fn run_hooks(&mut self) {
+        for (hook, f) in self.hooks.drain(..) {
+            if tokio::time::timeout(HOOK_MAX, f()).await.is_err() {
+                tracing::error!(
+                    hook,
+                    seconds_max = HOOK_MAX.as_secs(),
+                    "shutdown hook cut off"
+                );
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("scope", &self.scope)
+            .field("listeners", &self.listeners)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,134 @@
+//! How much time a request gets: what it asks for, within what it may have.
+
+use super::ServerConfig;
+use crate::parse_grpc_timeout;
+use http::{HeaderMap, HeaderName};
+use std::time::Duration;
+
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
+
+/// The time a request gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Budget {
+    pub(super) left: Duration,
+    /// Whether the caller asked for it: then it covers the response body too.
+    pub(super) asked: bool,
+}
+
+/// Why a request isn't even started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The timeout header isn't one.
+    Malformed,
+    /// The caller has no time left.
+    Expired,
+}
+
+/// Reads `grpc-timeout` (gRPC) or `x-request-timeout`, whole milliseconds (HTTP).
+///
+/// The header comes from the caller: garbage and negative values are refused,
+/// zero has expired, more than the maximum is cut down to it.
+pub(super) fn budget(
+    headers: &HeaderMap,
+    grpc: bool,
+    config: &ServerConfig,
+) -> Result<Budget, Refusal> {
+    let name = if grpc {
+        &GRPC_TIMEOUT
+    } else {
+        &REQUEST_TIMEOUT
+    };
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(Budget {
+            left: config.request_timeout,
+            asked: false,
+        });
+    };
+    if values.next().is_some() {
+        return Err(Refusal::Malformed);
+    }
+    let text = value.to_str().map_err(|_not_ascii| Refusal::Malformed)?;
+    let asked = if grpc {
+        parse_grpc_timeout(text).map_err(|_bad| Refusal::Malformed)?
+    } else {
+        parse_ms(text).ok_or(Refusal::Malformed)?
+    };
+    if asked.is_zero() {
+        return Err(Refusal::Expired);
+    }
+    Ok(Budget {
+        left: asked.min(config.request_timeout_max),
+        asked: true,
+    })
+}
+
+/// Whole milliseconds; more than fits is as good as for ever.
+fn parse_ms(text: &str) -> Option<Duration> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(Duration::from_millis(text.parse().unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(grpc: bool, value: &str) -> Result<Budget, Refusal> {
+        let mut headers = HeaderMap::new();
+        let name = if grpc { GRPC_TIMEOUT } else { REQUEST_TIMEOUT };
+        headers.insert(name, value.parse().unwrap());
+        budget(&headers, grpc, &ServerConfig::default())
+    }
+
+    fn given(left: Duration) -> Result<Budget, Refusal> {
+        Ok(Budget { left, asked: true })
+    }
+
+    #[test]
+    fn none_is_the_default() {
+        let config = ServerConfig::default();
+        let none = Ok(Budget {
+            left: config.request_timeout,
+            asked: false,
+        });
+        assert_eq!(budget(&HeaderMap::new(), true, &config), none);
+        assert_eq!(budget(&HeaderMap::new(), false, &config), none);
+    }
+
+    #[test]
+    fn grpc_timeouts_are_clamped_and_garbage_refused() {
+        assert_eq!(asked(true, "250m"), given(Duration::from_millis(250)));
+        assert_eq!(asked(true, "99999999H"), given(Duration::from_secs(30)));
+        assert_eq!(asked(true, "0m"), Err(Refusal::Expired));
+        for bad in ["", "-1S", "1", "1x", "soon", "123456789n", " 1S"] {
+            assert_eq!(asked(true, bad), Err(Refusal::Malformed), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn http_timeouts_are_whole_milliseconds() {
+        assert_eq!(asked(false, "250"), given(Duration::from_millis(250)));
+        assert_eq!(
+            asked(false, "99999999999999999999999"),
+            given(Duration::from_secs(30))
+        );
+        assert_eq!(asked(false, "0"), Err(Refusal::Expired));
+        for bad in ["", "-1", "1s", "1.5", "+1"] {
+            assert_eq!(asked(false, bad), Err(Refusal::Malformed), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn two_headers_are_one_too_many() {
+        let mut headers = HeaderMap::new();
+        headers.append(GRPC_TIMEOUT, "1S".parse().unwrap());
+        headers.append(GRPC_TIMEOUT, "2S".parse().unwrap());
+        assert_eq!(
+            budget(&headers, true, &ServerConfig::default()),
+            Err(Refusal::Malformed)
+        );
+    }
+}

@@ -1,0 +1,148 @@
+//! One accept loop for HTTP/1, HTTP/2 and gRPC.
+//!
+//! ```text
+//! accept ─► cap ─► Acceptor ─► preface (first-byte deadline) ─► hyper http1 | http2, hardened
+//!        ─► deadline ─► scope ─► gRPC routes | HTTP routes ─► body under the scope ─► metrics
+//! ```
+
+mod accept;
+mod acceptor;
+mod body;
+mod budget;
+mod config;
+mod connection;
+mod finish;
+mod listen;
+mod respond;
+mod routes;
+mod series;
+mod service;
+mod sniff;
+
+use crate::{Scope, Stragglers};
+pub use acceptor::{Acceptor, PlainTcp};
+pub use config::ServerConfig;
+pub use listen::bind;
+pub use routes::Routes;
+
+use crate::{BindError, ListenerTag};
+use series::SeriesTable;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How many requests that were cut off are named in the log at shutdown.
+const CUT_MAX: usize = 32;
+
+/// A server: routes, limits, and the connections it has.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+/// What all connections of a server share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    config: ServerConfig,
+    routes: Routes,
+    series: SeriesTable,
+    /// Owner of accept loops and connections.
+    scope: Scope,
+    /// Cancelled: stop accepting, finish what runs.
+    stop: CancellationToken,
+    connections: AtomicUsize,
+    /// Requests that ended because the server's scope was cancelled.
+    cut: Mutex<Vec<(String, Duration)>>,
+}
+
+impl Server {
+    /// A server that doesn't listen yet; its tasks belong to a child of `scope`.
+    #[must_use]
+    pub fn new(scope: &Scope, config: ServerConfig, routes: Routes) -> Self {
+        let series = SeriesTable::new(config.metrics);
+        let shared = Shared {
+            config,
+            routes,
+            series,
+            scope: scope.child("server"),
+            stop: CancellationToken::new(),
+            connections: AtomicUsize::new(0),
+            cut: Mutex::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Starts to accept from `listener`; the address, with the real port, is
+    /// returned. May be called for several listeners.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`] if the listener can't be used by the runtime.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn listen<A: Acceptor>(
+        &self,
+        listener: TcpListener,
+        tag: ListenerTag,
+        acceptor: A,
+    ) -> Result<SocketAddr, BindError> {
+        let (listener, addr) = listen::register(listener)?;
+        let shared = Arc::clone(&self.shared);
+        self.shared
+            .scope
+            .spawn_idle("accept", accept::accept(shared, listener, tag, acceptor));
+        Ok(addr)
+    }
+
+    /// Open connections, all listeners together.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// Stops accepting, tells every connection to finish (GOAWAY), waits up to
+    /// `drain` for them, and cuts off the rest. Requests that were cut off are
+    /// named in the log.
+    ///
+    /// # Limits
+    ///
+    /// `drain` plus one second; afterwards nothing of the server runs, but a
+    /// task stuck inside a poll, which is returned.
+    ///
+    /// # Cancel safety
+    ///
+    /// The server doesn't accept any more, but connections may go on; call again.
+    pub async fn shutdown(&self, drain: Duration) -> Stragglers {
+        self.shared.stop.cancel();
+        let stragglers = self.shared.scope.close(drain).await;
+        let cut = std::mem::take(&mut *self.shared.lock_cut());
+        for (request, age) in cut {
+            tracing::warn!(
+                request,
+                age_ms = age.as_millis(),
+                "request cut off by shutdown"
+            );
+        }
+        stragglers
+    }
+}
+
+impl Shared {
+    fn lock_cut(&self) -> std::sync::MutexGuard<'_, Vec<(String, Duration)>> {
+        self.cut.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a request that shutdown cut off.
+    fn cut(&self, request: impl FnOnce() -> String, age: Duration) {
+        let mut cut = self.lock_cut();
+        if cut.len() < CUT_MAX {
+            cut.push((request(), age));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Logs, metrics and the panic hook: installed once per process.
+
+mod logs;
+mod panics;
+mod process;
+mod prometheus;
+
+use std::ffi::OsString;
+
+pub(crate) use logs::flush;
+pub(crate) use prometheus::render;
+
+/// Keeps telemetry going; dropping it writes out the logs.
+#[derive(Debug)]
+pub(crate) struct Telemetry {}
+
+impl Telemetry {
+    /// Installs what has not been installed yet; calling it again is harmless.
+    pub(crate) fn install(name: &'static str, args: &[OsString]) -> Self {
+        let filter = crate::args::peek(args, "log", "RUST_LOG");
+        logs::install(name, filter.as_deref());
+        prometheus::install();
+        panics::install();
+        Self {}
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        flush();
+    }
+}
+
+/// Reads process figures and drop counts into gauges, as before each scrape.
+pub(crate) fn collect() {
+    process::collect();
+    logs::collect();
+}
+
+/// What must happen every few seconds even if nobody scrapes.
+pub(crate) fn upkeep() {
+    collect();
+    prometheus::upkeep();
+}
