@@ -1,15 +1,15 @@
 //! From an SQLite result code to what a caller may conclude from it.
 
-use rusqlite::{Error, ErrorCode};
+use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::error::{RetryReason, StepError, StoreError};
 
 /// The result code, if SQLite itself failed.
 pub(crate) fn code(error: &Error) -> Option<ErrorCode> {
-    match error {
-        Error::SqlInputError { error, .. } => Some(error.code),
-        other => other.sqlite_error_code(),
+    if let Error::SqlInputError { error, .. } = error {
+        return Some(error.code);
     }
+    error.sqlite_error_code()
 }
 
 /// Whether the whole batch is lost with this statement.
@@ -46,22 +46,15 @@ pub(crate) fn step(error: &StepError) -> StoreError {
 
 /// What a failed statement means; nothing of it was kept.
 pub(crate) fn statement(error: &Error) -> StoreError {
-    use rusqlite::ffi;
     let text = error.to_string();
     match code(error) {
         Some(ErrorCode::ConstraintViolation) => {
-            let unique = [
-                ffi::SQLITE_CONSTRAINT_UNIQUE,
-                ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
-                ffi::SQLITE_CONSTRAINT_ROWID,
-            ];
-            match error {
-                Error::SqliteFailure(e, _) if unique.contains(&e.extended_code) => {
-                    StoreError::Conflict(text)
-                }
+            if is_unique(error) {
+                StoreError::Conflict(text)
+            } else {
                 // A CHECK or a foreign key that fires means that a command
                 // would have broken an invariant.
-                _ => StoreError::Corrupt(text),
+                StoreError::Corrupt(text)
             }
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(text),
@@ -70,6 +63,18 @@ pub(crate) fn statement(error: &Error) -> StoreError {
         Some(_) => StoreError::Unavailable(text),
         None => StoreError::Corrupt(text),
     }
+}
+
+/// Whether a row with this key is there already.
+fn is_unique(error: &Error) -> bool {
+    let unique = [
+        ffi::SQLITE_CONSTRAINT_UNIQUE,
+        ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
+        ffi::SQLITE_CONSTRAINT_ROWID,
+    ];
+    error
+        .sqlite_error()
+        .is_some_and(|error| unique.contains(&error.extended_code))
 }
 
 /// What a failed COMMIT means.

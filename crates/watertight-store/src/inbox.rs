@@ -46,11 +46,6 @@ impl Inbox {
         }
     }
 
-    /// Commands that wait.
-    pub(crate) fn len(&self) -> usize {
-        self.queue.len()
-    }
-
     /// Waits for a command, `idle` at most.
     pub(crate) fn next(&mut self, idle: Option<Duration>) -> Next {
         let until = idle.map(|idle| Instant::now() + idle);

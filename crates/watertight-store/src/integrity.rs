@@ -24,7 +24,7 @@ impl Store {
     ///
     /// As [`Store::read`].
     pub async fn check_integrity(&self, deadline: Deadline) -> Result<(), StoreError> {
-        let faults = self.read(deadline, |connection| faults(connection)).await?;
+        let faults = self.read(deadline, faults).await?;
         if faults.is_empty() {
             Ok(())
         } else {

@@ -73,9 +73,12 @@ impl Counts {
         self.commands.fetch_add(commands as u64, Ordering::Relaxed);
     }
 
-    pub(crate) fn sizes(&self, wal_bytes: u64, file_bytes: u64) {
-        self.wal_bytes.store(wal_bytes, Ordering::Relaxed);
-        self.file_bytes.store(file_bytes, Ordering::Relaxed);
+    pub(crate) fn wal_bytes(&self, bytes: u64) {
+        self.wal_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn file_bytes(&self, bytes: u64) {
+        self.file_bytes.store(bytes, Ordering::Relaxed);
     }
 }
 
@@ -179,6 +182,7 @@ impl Store {
         {
             let slot = self.slot(deadline).await?;
             // The point of no return: no await stands between slot and queue.
+            self.inner.gauges.queue_commands.increment(1.0);
             slot.send(Message::Run(Box::new(Queued::new(
                 command,
                 deadline,
@@ -308,6 +312,5 @@ impl Drop for Inner {
         self.queue = None;
         self.readers.close();
         self.threads.join();
-        self.gauges.queue_commands.set(0.0);
     }
 }

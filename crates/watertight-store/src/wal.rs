@@ -13,15 +13,6 @@ pub(crate) enum Checkpoint {
     Truncate,
 }
 
-/// Size of the log as the last look at it gave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Log {
-    /// Bytes that are in use.
-    pub(crate) bytes: u64,
-    /// Bytes that the database file doesn't have yet.
-    pub(crate) behind_bytes: u64,
-}
-
 /// Decides; knows no file and no clock.
 ///
 /// Passive at a quarter of the bound: cheap, and once it has caught up with no
@@ -48,26 +39,26 @@ impl Policy {
     }
 
     /// After a commit.
-    pub(crate) fn after_commit(&mut self, log: Log, now: Instant) -> Checkpoint {
-        if log.bytes < self.last_passive_bytes {
+    pub(crate) fn after_commit(&mut self, log_bytes: u64, now: Instant) -> Checkpoint {
+        if log_bytes < self.last_passive_bytes {
             // The log has started anew.
             self.last_passive_bytes = 0;
         }
-        if log.bytes > self.bytes_max && self.not_before.is_none_or(|at| now >= at) {
+        if log_bytes > self.bytes_max && self.not_before.is_none_or(|at| now >= at) {
             self.not_before = Some(now + TRUNCATE_EVERY);
-            self.last_passive_bytes = log.bytes;
+            self.last_passive_bytes = log_bytes;
             return Checkpoint::Truncate;
         }
-        if log.bytes - self.last_passive_bytes > self.bytes_max / 4 {
-            self.last_passive_bytes = log.bytes;
+        if log_bytes - self.last_passive_bytes > self.bytes_max / 4 {
+            self.last_passive_bytes = log_bytes;
             return Checkpoint::Passive;
         }
         Checkpoint::No
     }
 
     /// When nothing has come for a while.
-    pub(crate) fn when_idle(&self, log: Log) -> Checkpoint {
-        if log.bytes == 0 {
+    pub(crate) fn when_idle(&self, log_bytes: u64) -> Checkpoint {
+        if log_bytes == 0 {
             Checkpoint::No
         } else {
             Checkpoint::Truncate
@@ -75,8 +66,8 @@ impl Policy {
     }
 
     /// Whether the log has outgrown its bound so far that writing must stop.
-    pub(crate) fn must_refuse(&self, log: Log) -> bool {
-        log.bytes > self.bytes_max.saturating_mul(2)
+    pub(crate) fn must_refuse(&self, log_bytes: u64) -> bool {
+        log_bytes > self.bytes_max.saturating_mul(2)
     }
 }
 
@@ -87,41 +78,24 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn log(bytes: u64) -> Log {
-        Log {
-            bytes,
-            behind_bytes: bytes,
-        }
-    }
-
     #[test]
     fn passive_each_quarter_then_truncate() {
         let now = Instant::now();
         let mut policy = Policy::new(64 * MIB);
-        assert_eq!(policy.after_commit(log(MIB), now), Checkpoint::No);
-        assert_eq!(policy.after_commit(log(17 * MIB), now), Checkpoint::Passive);
-        assert_eq!(policy.after_commit(log(18 * MIB), now), Checkpoint::No);
+        assert_eq!(policy.after_commit(MIB, now), Checkpoint::No);
+        assert_eq!(policy.after_commit(17 * MIB, now), Checkpoint::Passive);
+        assert_eq!(policy.after_commit(18 * MIB, now), Checkpoint::No);
         assert_eq!(
-            policy.after_commit(log(MIB), now),
+            policy.after_commit(MIB, now),
             Checkpoint::No,
             "started anew"
         );
-        assert_eq!(
-            policy.after_commit(log(65 * MIB), now),
-            Checkpoint::Truncate
-        );
-        assert_eq!(
-            policy.after_commit(log(66 * MIB), now),
-            Checkpoint::No,
-            "spaced"
-        );
+        assert_eq!(policy.after_commit(65 * MIB, now), Checkpoint::Truncate);
+        assert_eq!(policy.after_commit(66 * MIB, now), Checkpoint::No, "spaced");
         let later = now + TRUNCATE_EVERY;
-        assert_eq!(
-            policy.after_commit(log(66 * MIB), later),
-            Checkpoint::Truncate
-        );
-        assert!(!policy.must_refuse(log(128 * MIB)));
-        assert!(policy.must_refuse(log(128 * MIB + 1)));
+        assert_eq!(policy.after_commit(66 * MIB, later), Checkpoint::Truncate);
+        assert!(!policy.must_refuse(128 * MIB));
+        assert!(policy.must_refuse(128 * MIB + 1));
     }
 
     proptest! {
@@ -134,7 +108,7 @@ mod tests {
             let mut policy = Policy::new(64 * MIB);
             for bytes in sizes {
                 now += TRUNCATE_EVERY;
-                let decision = policy.after_commit(log(bytes), now);
+                let decision = policy.after_commit(bytes, now);
                 prop_assert_eq!(decision == Checkpoint::Truncate, bytes > 64 * MIB);
             }
         }

@@ -15,7 +15,7 @@ use crate::inbox::{Inbox, Next};
 use crate::mark;
 use crate::meters::{Gauges, Meters};
 use crate::store::Counts;
-use crate::wal::{Checkpoint, Log, Policy};
+use crate::wal::{Checkpoint, Policy};
 
 /// Quiet time after which the log is moved into the database, and time between
 /// two probes of a store that can't work.
@@ -45,17 +45,17 @@ impl Writer {
     /// Works until the queue is closed and drained, then leaves a database
     /// without a log behind.
     pub(crate) fn run(mut self, mut inbox: Inbox) {
-        // A log that a crash left behind is moved first.
-        let mut log = self.look();
+        self.measure();
+        let mut log_bytes = self.look();
         loop {
-            let idle = (log.bytes > 0 || !self.health.is_well()).then_some(IDLE);
+            let idle = (log_bytes > 0 || !self.health.is_well()).then_some(IDLE);
             match inbox.next(idle) {
                 Next::Run(first) => {
                     let jobs = inbox.drain(first, self.batch_commands_max);
-                    self.gauges.queue_commands.set(count(inbox.len()));
-                    log = self.batch(jobs, log);
+                    self.gauges.queue_commands.decrement(count(jobs.len()));
+                    log_bytes = self.batch(jobs, log_bytes);
                 }
-                Next::Idle => log = self.idle(log),
+                Next::Idle => log_bytes = self.idle(log_bytes),
                 Next::End => break,
             }
         }
@@ -63,13 +63,13 @@ impl Writer {
         self.look();
     }
 
-    fn batch(&mut self, jobs: Vec<Box<dyn Job>>, log: Log) -> Log {
-        if self.policy.must_refuse(log) {
+    fn batch(&mut self, jobs: Vec<Box<dyn Job>>, log_bytes: u64) -> u64 {
+        if self.policy.must_refuse(log_bytes) {
             self.checkpoint(CheckpointMode::TRUNCATE);
-            let log = self.look();
-            if self.policy.must_refuse(log) {
+            let log_bytes = self.look();
+            if self.policy.must_refuse(log_bytes) {
                 self.refuse(jobs, "write-ahead log is full: a reader holds it");
-                return log;
+                return log_bytes;
             }
         }
         let started = Instant::now();
@@ -109,21 +109,22 @@ impl Writer {
         }
     }
 
-    fn after_commit(&mut self) -> Log {
-        let log = self.look();
-        match self.policy.after_commit(log, Instant::now()) {
-            Checkpoint::No => return log,
+    fn after_commit(&mut self) -> u64 {
+        let log_bytes = self.look();
+        match self.policy.after_commit(log_bytes, Instant::now()) {
+            Checkpoint::No => return log_bytes,
             Checkpoint::Passive => self.checkpoint(CheckpointMode::PASSIVE),
             Checkpoint::Truncate => self.checkpoint(CheckpointMode::TRUNCATE),
         }
         self.look()
     }
 
-    fn idle(&mut self, log: Log) -> Log {
-        if self.policy.when_idle(log) == Checkpoint::Truncate {
+    fn idle(&mut self, log_bytes: u64) -> u64 {
+        if self.policy.when_idle(log_bytes) == Checkpoint::Truncate {
             self.checkpoint(CheckpointMode::TRUNCATE);
         }
-        if !self.health.is_well() {
+        // A probe writes, so a log that a reader holds must not grow by it.
+        if !self.health.is_well() && !self.policy.must_refuse(self.look()) {
             self.probe();
         }
         self.look()
@@ -159,33 +160,32 @@ impl Writer {
         if let Err(error) = self.connection.wal_checkpoint_v2(None::<&str>, mode) {
             tracing::debug!(store = self.store, %error, "checkpoint put off");
         }
+        self.measure();
     }
 
-    /// Looks how large log and file are.
-    fn look(&self) -> Log {
+    /// Looks how large the log is; cheap enough for each commit.
+    fn look(&self) -> u64 {
         let noop = self
             .connection
             .wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP);
-        let (frames, moved) = noop.unwrap_or((0, 0));
-        let bytes = |frames: i32| match u64::try_from(frames) {
-            Ok(frames) if frames > 0 => {
-                LOG_HEADER_BYTES + frames * (self.page_bytes + FRAME_HEADER_BYTES)
-            }
-            _ => 0,
-        };
-        let log = Log {
-            bytes: bytes(frames),
-            behind_bytes: bytes(frames - moved),
-        };
+        // Before the first commit there is no log: minus one frame.
+        let frames = noop.map_or(0, |(frames, _moved)| u64::try_from(frames).unwrap_or(0));
+        let header = if frames > 0 { LOG_HEADER_BYTES } else { 0 };
+        let bytes = header + frames * (self.page_bytes + FRAME_HEADER_BYTES);
+        self.counts.wal_bytes(bytes);
+        self.meters.wal_bytes.set(bytes_gauge(bytes));
+        bytes
+    }
+
+    /// Looks how large the database is; after each checkpoint, which is what
+    /// makes the file grow.
+    fn measure(&self) {
         let pages = self
             .connection
-            .prepare_cached("PRAGMA page_count")
-            .and_then(|mut statement| statement.query_row([], |row| row.get::<_, u32>(0)));
-        let file = pages.map_or(0, |pages| u64::from(pages) * self.page_bytes);
-        self.counts.sizes(log.bytes, file);
-        self.meters.wal_bytes.set(bytes_gauge(log.bytes));
-        self.meters.file_bytes.set(bytes_gauge(file));
-        log
+            .query_row("PRAGMA page_count", [], |row| row.get::<_, u32>(0));
+        let bytes = pages.map_or(0, |pages| u64::from(pages) * self.page_bytes);
+        self.counts.file_bytes(bytes);
+        self.meters.file_bytes.set(bytes_gauge(bytes));
     }
 }
 
