@@ -7,6 +7,7 @@
 
 pub mod convert;
 pub mod errors;
+pub mod page;
 
 /// Words that all services share.
 pub mod common {

@@ -1,0 +1,262 @@
+//! The rules of inventory around the store: limits, notifications, sweeping.
+
+mod watch;
+
+use std::{sync::Arc, time::Duration};
+
+use shop_types::{OrderId, Sku};
+use tokio::sync::Semaphore;
+use watertight::Deadline;
+use watertight_store::StoreError;
+
+use crate::model::{Line, ReserveRefusal, Reserved, Stock};
+use crate::store::{
+    Changed, ImportBatch, Imported, Receipt, ReceiptRefusal, ReservationLost, Reserve, StockStore,
+};
+
+pub use watch::{TooManyWatchers, Watch};
+
+/// Deadline of one command of the sweeper.
+const SWEEP_DEADLINE: Duration = Duration::from_secs(5);
+/// Commands of one sweep; the next one goes on.
+const SWEEP_BATCHES_MAX: u32 = 16;
+
+/// How far each part of the service may go.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long a reservation holds stock.
+    pub reservation_ttl: Duration,
+    /// How long finished rows are remembered.
+    pub retention: Duration,
+    /// Rows that one command of the sweeper touches.
+    pub sweep_rows_max: u32,
+    /// Streams that may watch stock at a time; beyond it they are refused.
+    pub watchers_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            reservation_ttl: Duration::from_secs(600),
+            retention: Duration::from_secs(100 * 24 * 3600),
+            sweep_rows_max: 256,
+            watchers_max: 256,
+        }
+    }
+}
+
+/// The service; cheap to clone.
+#[derive(Clone)]
+pub struct Inventory {
+    store: Arc<dyn StockStore>,
+    limits: Limits,
+    changes: watch::Changes,
+    watchers: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Inventory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inventory")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inventory {
+    /// A service over `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn StockStore>, limits: Limits) -> Self {
+        let watchers = Arc::new(Semaphore::new(limits.watchers_max));
+        Self {
+            store,
+            limits,
+            changes: watch::Changes::default(),
+            watchers,
+        }
+    }
+
+    /// Holds all lines of an order or none; no SKU may stand in two lines.
+    ///
+    /// # Errors
+    ///
+    /// The inner error refuses for good; [`StoreError`] as its variants say.
+    ///
+    /// # Cancel safety
+    ///
+    /// The step is done wholly or not at all; repeat it to learn which.
+    pub async fn reserve(
+        &self,
+        by: Deadline,
+        order: OrderId,
+        lines: Vec<Line>,
+    ) -> Result<Result<Reserved, ReserveRefusal>, StoreError> {
+        let ttl_ms = millis(self.limits.reservation_ttl);
+        self.tell(
+            self.store
+                .reserve(
+                    by,
+                    Reserve {
+                        order,
+                        lines,
+                        ttl_ms,
+                    },
+                )
+                .await,
+        )
+    }
+
+    /// Sells what an order holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Inventory::reserve`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Inventory::reserve`].
+    pub async fn commit(
+        &self,
+        by: Deadline,
+        order: OrderId,
+    ) -> Result<Result<(), ReservationLost>, StoreError> {
+        self.tell(self.store.commit(by, order).await)
+    }
+
+    /// Gives back what an order holds or bought.
+    ///
+    /// # Errors
+    ///
+    /// As [`Inventory::reserve`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Inventory::reserve`].
+    pub async fn release(&self, by: Deadline, order: OrderId) -> Result<(), StoreError> {
+        self.tell(self.store.release(by, order).await)
+    }
+
+    /// Adds goods, once per receipt id.
+    ///
+    /// # Errors
+    ///
+    /// As [`Inventory::reserve`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Inventory::reserve`].
+    pub async fn receive(
+        &self,
+        by: Deadline,
+        receipt: Receipt,
+    ) -> Result<Result<Stock, ReceiptRefusal>, StoreError> {
+        self.tell(self.store.receive(by, receipt).await)
+    }
+
+    /// Takes one message of an import.
+    ///
+    /// # Errors
+    ///
+    /// As [`Inventory::reserve`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Inventory::reserve`]: the message is taken wholly or not at all.
+    pub async fn import(&self, by: Deadline, batch: ImportBatch) -> Result<Imported, StoreError> {
+        self.tell(self.store.import(by, batch).await)
+    }
+
+    /// The stock of one SKU.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it only reads.
+    pub async fn stock(&self, by: Deadline, sku: Sku) -> Result<Option<Stock>, StoreError> {
+        self.store.stock(by, sku).await
+    }
+
+    /// The stock of at most `rows_max` SKUs after `after`, by SKU.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it only reads.
+    pub async fn list(
+        &self,
+        by: Deadline,
+        after: Option<Sku>,
+        rows_max: u32,
+    ) -> Result<Vec<Stock>, StoreError> {
+        self.store.list(by, after, rows_max).await
+    }
+
+    /// Begins to watch `skus`.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyWatchers`] at [`Limits::watchers_max`].
+    pub fn watch(&self, skus: Vec<Sku>) -> Result<Watch, TooManyWatchers> {
+        let permit = self
+            .watchers
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_full| TooManyWatchers)?;
+        Ok(Watch::new(
+            self.store.clone(),
+            self.changes.subscribe(),
+            skus,
+            permit,
+        ))
+    }
+
+    /// One run of the sweeper: lets reservations run out and forgets old rows.
+    /// A failure is logged; the next run tries again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Commands that were queued are done; the next run goes on from there.
+    pub async fn sweep(&self) {
+        for _ in 0..SWEEP_BATCHES_MAX {
+            match self.sweep_once().await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "sweep failed");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether there may be more to do.
+    async fn sweep_once(&self) -> Result<bool, StoreError> {
+        let rows_max = self.limits.sweep_rows_max;
+        let by = || Deadline::after(SWEEP_DEADLINE);
+        let expired = self.tell(self.store.expire(by(), rows_max).await)?;
+        if expired > 0 {
+            metrics::counter!("inventory_reservations_expired_total").increment(u64::from(expired));
+            tracing::info!(reservations = expired, "reservations ran out");
+        }
+        let age_ms = millis(self.limits.retention);
+        let forgotten = self.store.forget(by(), age_ms, rows_max).await?;
+        Ok(expired == rows_max || forgotten == rows_max)
+    }
+
+    /// Tells watchers what a step changed.
+    fn tell<T>(&self, done: Result<Changed<T>, StoreError>) -> Result<T, StoreError> {
+        done.map(|changed| {
+            self.changes.tell(changed.skus);
+            changed.answer
+        })
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
