@@ -19,35 +19,21 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) fn store(error: StoreError) -> Status {
     match error {
-        StoreError::Retry(reason) => retryable(
-            Code::Unavailable,
-            DOMAIN,
-            "STORE_BUSY",
-            reason.to_string(),
-            Duration::from_millis(50),
-        ),
-        StoreError::Unavailable(_) | StoreError::Unknown(_) => {
-            tracing::warn!(%error, "store failed");
-            let reason = match error {
-                StoreError::Unknown(_) => "OUTCOME_UNKNOWN",
-                _ => "STORE_UNAVAILABLE",
-            };
+        StoreError::Retry(why) => {
+            let after = Duration::from_millis(50);
             retryable(
                 Code::Unavailable,
                 DOMAIN,
-                reason,
-                "the store can't work now",
-                RETRY_AFTER,
+                "STORE_BUSY",
+                why.to_string(),
+                after,
             )
         }
-        StoreError::Conflict(_) => refused(
-            Code::Aborted,
-            DOMAIN,
-            "CONFLICT",
-            "somebody else changed it meanwhile",
-        ),
-        StoreError::Corrupt(_) => {
-            tracing::error!(%error, "store is corrupt");
+        StoreError::Unavailable(why) => unavailable("STORE_UNAVAILABLE", &why),
+        StoreError::Unknown(why) => unavailable("OUTCOME_UNKNOWN", &why),
+        StoreError::Conflict(why) => refused(Code::Aborted, DOMAIN, "CONFLICT", why),
+        StoreError::Corrupt(why) => {
+            tracing::error!(why, "store is corrupt");
             refused(
                 Code::Internal,
                 DOMAIN,
@@ -56,6 +42,18 @@ pub(super) fn store(error: StoreError) -> Status {
             )
         }
     }
+}
+
+/// The caller learns when to come back; the log learns what is wrong.
+fn unavailable(reason: &str, why: &str) -> Status {
+    tracing::warn!(why, reason, "store failed");
+    retryable(
+        Code::Unavailable,
+        DOMAIN,
+        reason,
+        "the store can't work now",
+        RETRY_AFTER,
+    )
 }
 
 pub(super) fn unknown_sku(sku: &Sku) -> Status {
