@@ -1,0 +1,114 @@
+//! The command line: which commands there are and what each one runs.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+use crate::workspace::Workspace;
+use crate::{bench, ci, readme, shop, test, tidy};
+
+/// Development commands of the Watertight workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Checks the rules that neither rustc nor clippy can see.
+    Tidy,
+    /// Runs every test, then kills the shop's processes under load.
+    Test(test::Args),
+    /// Runs what CI runs: format, lints, docs, tidy, licences, protos, tests, README.
+    Ci(ci::Args),
+    /// Executes the command lines of README.md against a running shop.
+    Readme,
+    /// Long runs against the shop.
+    Soak {
+        #[command(subcommand)]
+        what: Soak,
+    },
+    /// Measures, and writes the figures under docs/results.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Soak {
+    /// Kills processes under load and checks that nothing was lost or doubled.
+    ///
+    /// All flags go to `demo soak kill`, for example --cycles 10 --json.
+    Kill {
+        /// Flags of `demo soak kill`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Measures orders per second, latency, CPU per order and memory.
+    ///
+    /// All flags go to `demo bench shop`.
+    Shop {
+        /// Flags of `demo bench shop`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
+    /// Measures a cold release build of the demo into an empty directory.
+    Build {
+        /// Where the figures go.
+        #[arg(long, default_value = "docs/results/build.md")]
+        out: PathBuf,
+    },
+}
+
+impl Cli {
+    /// Runs the command; the exit code is the command's verdict.
+    pub(crate) fn run(self) -> Result<ExitCode, Error> {
+        let workspace = Workspace::load()?;
+        match self.command {
+            Command::Tidy => tidy::run(&workspace),
+            Command::Test(args) => Ok(test::run(&workspace, &args)),
+            Command::Ci(args) => Ok(ci::run(&workspace, &args)),
+            Command::Readme => Ok(readme::run(&workspace)),
+            Command::Soak {
+                what: Soak::Kill { flags },
+            } => Err(shop::exec(&workspace, &["soak", "kill"], flags)),
+            Command::Bench {
+                what: Bench::Shop { flags },
+            } => Err(shop::exec(
+                &workspace,
+                &["bench", "shop"],
+                bench::shop_flags(flags),
+            )),
+            Command::Bench {
+                what: Bench::Build { out },
+            } => bench::build(&workspace, &out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_of_the_demo_pass_through_untouched() {
+        let cli = Cli::parse_from(["xtask", "soak", "kill", "--cycles", "3", "--json"]);
+        let Command::Soak {
+            what: Soak::Kill { flags },
+        } = cli.command
+        else {
+            panic!("not soak kill");
+        };
+        assert_eq!(flags, ["--cycles", "3", "--json"]);
+    }
+}

@@ -1,0 +1,261 @@
+//! Child processes with a wall limit, each in a process group of its own.
+//!
+//! A group, because what hangs is seldom cargo itself: it is the test binary or
+//! the service below it, and killing only the parent would leave that behind.
+//! The terminal's Ctrl-C no longer reaches such a group, so it is forwarded.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::error::Error;
+
+/// How long a group that was asked to end may take before it is killed.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A command of the given program, reading nothing from the terminal.
+pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command
+        .stdin(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true);
+    command
+}
+
+/// The cargo that runs this program, so that the toolchain is the same.
+pub(crate) fn cargo() -> Command {
+    command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Runs a command to its end, its output going where ours goes.
+pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<(), Error> {
+    block_on(async {
+        let mut running = Running::start(command)?;
+        let status = running.wait(limit).await?;
+        running.verdict(status)
+    })
+}
+
+/// Runs a command to its end, shows its standard output line by line, and
+/// returns the last line.
+pub(crate) fn run_for_last_line(command: &mut Command, limit: Duration) -> Result<String, Error> {
+    block_on(async {
+        let mut running = Running::start(command.stdout(Stdio::piped()))?;
+        let stdout = running.child.stdout.take();
+        // Both at once: a child whose pipe nobody reads never ends.
+        let (status, last) = tokio::join!(running.wait(limit), show_lines(stdout));
+        running.verdict(status?)?;
+        Ok(last)
+    })
+}
+
+/// Starts a command that runs beside what we do next.
+pub(crate) fn start(command: &mut Command) -> Result<Beside, Error> {
+    let runtime = runtime()?;
+    let running = runtime.block_on(async { Running::start(command) })?;
+    Ok(Beside { runtime, running })
+}
+
+/// A command that runs beside us; dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    runtime: tokio::runtime::Runtime,
+    running: Running,
+}
+
+impl Beside {
+    /// Whether it is still there.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        matches!(self.running.child.try_wait(), Ok(None))
+    }
+
+    /// Sends what Ctrl-C sends, and waits for the end.
+    pub(crate) fn interrupt(mut self, limit: Duration) -> Result<(), Error> {
+        self.running.send(Signal::INT);
+        self.runtime.block_on(async {
+            let status = self.running.wait(limit).await?;
+            self.running.verdict(status)
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    program: String,
+    /// Kept apart from the child: the group can outlive its leader.
+    group: Option<Pid>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Result<Self, Error> {
+        let program = name(command);
+        match command.spawn() {
+            Ok(child) => {
+                let id = child.id().and_then(|id| i32::try_from(id).ok());
+                Ok(Self {
+                    child,
+                    program,
+                    group: id.and_then(Pid::from_raw),
+                })
+            }
+            Err(source) => Err(Error::Start { program, source }),
+        }
+    }
+
+    /// Waits for the end, the limit, Ctrl-C or SIGTERM, whichever comes first.
+    async fn wait(&mut self, limit: Duration) -> Result<ExitStatus, Error> {
+        let failed = |source| Error::Start {
+            program: "a signal handler".to_owned(),
+            source,
+        };
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let stopped = tokio::select! {
+            status = self.child.wait() => return self.reaped(status),
+            () = tokio::time::sleep(limit) => {
+                Error::TimedOut { program: self.program.clone(), limit }
+            }
+            _ = tokio::signal::ctrl_c() => Error::Interrupted,
+            _ = terminate.recv() => Error::Interrupted,
+        };
+        self.stop().await;
+        Err(stopped)
+    }
+
+    fn reaped(&self, status: std::io::Result<ExitStatus>) -> Result<ExitStatus, Error> {
+        status.map_err(|source| Error::Start {
+            program: self.program.clone(),
+            source,
+        })
+    }
+
+    /// Asks the group to end, then makes it.
+    async fn stop(&mut self) {
+        self.send(Signal::TERM);
+        let ended = tokio::time::timeout(GRACE, self.child.wait()).await;
+        self.send(Signal::KILL);
+        if ended.is_err() {
+            drop(self.child.wait().await);
+        }
+    }
+
+    /// Signals the whole group. A group that is gone already is what we want.
+    fn send(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    fn verdict(&self, status: ExitStatus) -> Result<(), Error> {
+        let program = self.program.clone();
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Error::Ended { program, status })
+        }
+    }
+}
+
+/// The command as a person would type it.
+fn name(command: &Command) -> String {
+    let command = command.as_std();
+    let program = std::path::Path::new(command.get_program());
+    let program = program
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let rest = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy().into_owned());
+    std::iter::once(program)
+        .chain(rest)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+async fn show_lines(stdout: Option<tokio::process::ChildStdout>) -> String {
+    let mut last = String::new();
+    let Some(stdout) = stdout else { return last };
+    let mut lines = BufReader::new(stdout).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        println!("{line}");
+        last = line;
+    }
+    last
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let built = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    built.map_err(|source| Error::Start {
+        program: "a runtime".to_owned(),
+        source,
+    })
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    runtime()?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut shell = command("sh");
+        shell.args(["-c", script]);
+        shell
+    }
+
+    #[test]
+    fn a_child_beyond_its_limit_is_killed_with_everything_below_it() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut shell = shell("sleep 60 & wait");
+        shell.stdout(writer);
+        let error = run(&mut shell, Duration::from_millis(300)).unwrap_err();
+        assert!(matches!(error, Error::TimedOut { .. }), "{error}");
+
+        // The end of the pipe comes once nobody holds it any more: neither we
+        // nor the shell nor the `sleep` below it.
+        drop(shell);
+        let begin = std::time::Instant::now();
+        std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "the grandchild lived on"
+        );
+    }
+
+    #[test]
+    fn a_failing_child_is_named() {
+        let error = run(&mut shell("exit 3"), Duration::from_secs(60)).unwrap_err();
+        assert!(
+            error.to_string().contains("sh -c exit 3 ended with"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_last_line_is_the_result() {
+        let last = run_for_last_line(&mut shell("echo one; echo two"), Duration::from_secs(60));
+        assert_eq!(last.unwrap(), "two");
+    }
+
+    #[test]
+    fn a_command_beside_us_ends_on_interrupt() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut shell = shell("trap 'exit 0' INT; echo; while :; do sleep 0.05; done");
+        let mut beside = start(shell.stdout(writer)).unwrap();
+        // Its first byte says that the trap is set.
+        std::io::Read::read_exact(&mut reader, &mut [0]).unwrap();
+        assert!(beside.is_alive());
+        beside.interrupt(Duration::from_secs(60)).unwrap();
+    }
+}

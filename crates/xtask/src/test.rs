@@ -1,0 +1,120 @@
+//! `cargo xtask test`: the one command that tests everything.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::report::{Outcome, Report};
+use crate::workspace::Workspace;
+use crate::{process, shop, tools};
+
+/// Building everything and running all tests takes about seven minutes on two
+/// cores from nothing; three times that is a hang, not a slow machine.
+const TEST_LIMIT: Duration = Duration::from_secs(25 * 60);
+
+/// Beside this, each cycle may take [`CYCLE_LIMIT`].
+const SOAK_LIMIT: Duration = Duration::from_secs(3 * 60);
+
+/// One cycle: start, load, kill, and at most 60 s until the shop has settled.
+const CYCLE_LIMIT: Duration = Duration::from_secs(75);
+
+/// Flags of `cargo xtask test`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How often the kill test kills; 0 leaves it out.
+    #[arg(long, default_value_t = 10)]
+    soak_cycles: u32,
+}
+
+/// Runs all stages and says how each one went.
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> ExitCode {
+    let mut report = Report::default();
+    stages(&mut report, workspace, args.soak_cycles);
+    report.finish()
+}
+
+/// Adds the stages of the test command to a report.
+pub(crate) fn stages(report: &mut Report, workspace: &Workspace, soak_cycles: u32) {
+    report.stage("tools", needs);
+    report.stage("test", || cargo_test(workspace));
+    report.stage("build", || shop::build(workspace).map(|_| Outcome::Passed));
+    report.stage("soak kill", || soak(workspace, soak_cycles));
+}
+
+/// Says what the tests need, and whether it is here.
+fn needs() -> Result<Outcome, Error> {
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let mut missing = Vec::new();
+    for (tool, why) in [
+        (compiler.as_str(), "compiles SQLite"),
+        ("sh", "a child for some tests"),
+    ] {
+        let here = tools::on_path(tool).is_some();
+        println!("{tool}: {} ({why})", if here { "found" } else { "MISSING" });
+        if !here {
+            missing.push(tool);
+        }
+    }
+    println!("nothing else is needed, and nothing is installed");
+    if missing.is_empty() {
+        return Ok(Outcome::Passed);
+    }
+    Ok(Outcome::Failed(format!(
+        "install {} first",
+        missing.join(", ")
+    )))
+}
+
+fn cargo_test(workspace: &Workspace) -> Result<Outcome, Error> {
+    let mut cargo = process::cargo();
+    cargo.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    process::run(cargo.current_dir(&workspace.root), TEST_LIMIT)?;
+    Ok(Outcome::Passed)
+}
+
+fn soak(workspace: &Workspace, cycles: u32) -> Result<Outcome, Error> {
+    if cycles == 0 {
+        return Ok(Outcome::Skipped("--soak-cycles 0".to_owned()));
+    }
+    let mut demo = process::command(workspace.target.join("release").join("demo"));
+    demo.args(["soak", "kill", "--json", "--cycles"])
+        .arg(cycles.to_string());
+    let last = process::run_for_last_line(&mut demo, SOAK_LIMIT + CYCLE_LIMIT * cycles)?;
+    Ok(soak_verdict(&last))
+}
+
+/// Trusts the figures, not only the exit code.
+fn soak_verdict(last_line: &str) -> Outcome {
+    let figures: serde_json::Value = serde_json::from_str(last_line).unwrap_or_default();
+    let is_zero = |name: &str| figures.get(name).and_then(serde_json::Value::as_u64) == Some(0);
+    let lost = ["orders_lost", "oversold", "double_charged"]
+        .into_iter()
+        .find(|name| !is_zero(name));
+    let held = figures.get("invariants_ok") == Some(&serde_json::Value::Bool(true));
+    match lost {
+        Some(name) => Outcome::Failed(format!("{name} is not 0 in: {last_line}")),
+        None if !held => Outcome::Failed(format!("invariants_ok is not true in: {last_line}")),
+        None => Outcome::Passed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_soak_run_passes_only_with_clean_figures() {
+        let clean = r#"{"orders_lost":0,"oversold":0,"double_charged":0,"invariants_ok":true}"#;
+        assert_eq!(soak_verdict(clean), Outcome::Passed);
+        for bad in [
+            clean.replace("lost\":0", "lost\":1"),
+            clean.replace("oversold\":0", "oversold\":3"),
+            clean.replace("charged\":0", "charged\":2"),
+            clean.replace("true", "false"),
+            String::new(),
+            "not json".to_owned(),
+        ] {
+            assert!(matches!(soak_verdict(&bad), Outcome::Failed(_)), "{bad}");
+        }
+    }
+}
