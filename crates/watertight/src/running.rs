@@ -133,6 +133,16 @@ impl Running {
         &self.server
     }
 
+    /// Brings gRPC health up to date with readiness at once; the ops thread
+    /// does so every second.
+    ///
+    /// # Cancel safety
+    ///
+    /// Some services may have been updated and others not; call again.
+    pub async fn refresh_health(&self) {
+        self.health.refresh().await;
+    }
+
     /// How long [`Running::shutdown`] takes at most.
     #[must_use]
     pub fn shutdown_max(&self) -> Duration {

@@ -1,6 +1,6 @@
 //! The gRPC channel: tonic's transport with deadlines around it.
 
-use super::deadline_body::{DeadlineBody, broken, late};
+use super::deadline_body::{DeadlineBody, late};
 use super::exec::ScopeExec;
 use super::{CONNECT_TIMEOUT, TIMEOUT_DEFAULT, ambient_deadline, for_next_hop};
 use crate::{ConfigError, Deadline, Scope, format_grpc_timeout, parse_grpc_timeout};
@@ -191,13 +191,22 @@ impl Service<Request<Body>> for GrpcChannel {
     }
 }
 
+/// What went wrong below gRPC: tonic's own timer on `grpc-timeout`, or the transport.
+fn failed(error: &tonic::transport::Error) -> Status {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = source {
+        if cause.is::<tonic::TimeoutExpired>() {
+            return late();
+        }
+        source = cause.source();
+    }
+    Status::unavailable(crate::error::chain(error))
+}
+
 async fn send(mut channel: Channel, request: Request<Body>) -> Result<Response<Body>, Status> {
-    let broke =
-        |error: tonic::transport::Error| broken(Status::unavailable(crate::error::chain(&error)));
-    std::future::poll_fn(|cx| channel.poll_ready(cx))
-        .await
-        .map_err(broke)?;
-    channel.call(request).await.map_err(broke)
+    let ready = std::future::poll_fn(|cx| channel.poll_ready(cx)).await;
+    ready.map_err(|error| failed(&error))?;
+    channel.call(request).await.map_err(|error| failed(&error))
 }
 
 /// The earlier of the ambient deadline and the request's own timeout.
