@@ -1,0 +1,7 @@
+//! The payment provider stub as a process of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    provider::run(std::env::args_os().collect())
+}
