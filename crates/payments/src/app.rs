@@ -1,0 +1,87 @@
+//! The service on the chassis.
+
+use std::{ffi::OsString, process::ExitCode, sync::Arc, time::Duration};
+
+use shop_proto::{
+    FILE_DESCRIPTOR_SET, MESSAGE_BYTES_MAX,
+    payments::payments_service_server::PaymentsServiceServer,
+};
+use watertight::{App, BoxError};
+
+use crate::{
+    api::Grpc,
+    clients::HttpProvider,
+    config::Cfg,
+    crash::CrashAt,
+    service::{Payments, Sweeper},
+    store::{PaymentStore, SqliteStore},
+};
+
+/// How often old rows are deleted. A run deletes up to 200,000, which is more
+/// than 3,000 orders a second leave behind in the meantime.
+const PRUNE_PERIOD: Duration = Duration::from_secs(30);
+
+/// Runs the service until a signal ends it; `args[0]` is the program's name.
+#[must_use]
+pub fn run(args: Vec<OsString>) -> ExitCode {
+    watertight::run_from("payments", args, build)
+}
+
+/// Puts the service on the chassis.
+///
+/// # Errors
+///
+/// Bad flags, or a store that can't be opened.
+///
+/// # Cancel safety
+///
+/// Safe: dropping it closes the store again.
+pub async fn build(mut app: App) -> Result<App, BoxError> {
+    let cfg: Cfg = app.config()?;
+    let faults = CrashAt::faults(cfg.crash_at.as_ref());
+    let store: Arc<dyn PaymentStore> = Arc::new(SqliteStore::open(&cfg.data, faults.clone())?);
+    let provider = HttpProvider::new(app.http_client("provider"), &cfg.providers)?;
+    let payments = Payments::new(Arc::clone(&store), Arc::new(provider), cfg.limits(), faults);
+    let sweeper = Arc::new(Sweeper::new(payments.clone(), cfg.sweeper()));
+    let service = PaymentsServiceServer::new(Grpc::new(payments))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let health = Arc::clone(&store);
+    let app = app
+        .grpc(service)
+        .reflection(FILE_DESCRIPTOR_SET)
+        .ready_when("store", move || health.health())
+        .on_shutdown("store", move || async move { store.close().await });
+    Ok(with_jobs(
+        app,
+        &sweeper,
+        Duration::from_millis(cfg.sweep_ms),
+    ))
+}
+
+fn with_jobs(app: App, sweeper: &Arc<Sweeper>, period: Duration) -> App {
+    let (resuming, pruning) = (Arc::clone(sweeper), Arc::clone(sweeper));
+    app.every("resume intents", period, move |_scope| {
+        let sweeper = Arc::clone(&resuming);
+        async move {
+            match sweeper.resume_standing().await {
+                Ok(resumed) if resumed.seen > 0 => {
+                    tracing::info!(
+                        seen = resumed.seen,
+                        settled = resumed.settled,
+                        "intents resumed"
+                    );
+                }
+                Ok(_nothing) => {}
+                Err(failure) => tracing::warn!(%failure, "standing intents can't be listed"),
+            }
+        }
+    })
+    .every("prune", PRUNE_PERIOD, move |_scope| {
+        let sweeper = Arc::clone(&pruning);
+        async move {
+            if let Err(failure) = sweeper.prune().await {
+                tracing::warn!(%failure, "old payments can't be deleted");
+            }
+        }
+    })
+}

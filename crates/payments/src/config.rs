@@ -1,0 +1,85 @@
+//! The flags of the service.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::{
+    crash::CrashAt,
+    service::{Limits, SweeperSettings},
+};
+
+/// Settings of payments; the chassis' own flags come beside them.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Cfg {
+    /// Directory of the database; one process at a time.
+    #[arg(long, env = "PAYMENTS_DATA", value_name = "DIR")]
+    pub data: PathBuf,
+
+    /// An endpoint of the provider, http://HOST:PORT. May be given several
+    /// times; calls go to them in turn.
+    #[arg(
+        long = "provider",
+        env = "PAYMENTS_PROVIDER",
+        value_name = "URL",
+        required = true,
+        value_delimiter = ','
+    )]
+    pub providers: Vec<String>,
+
+    /// Time for one call to the provider, all attempts together.
+    #[arg(long, env = "PAYMENTS_PROVIDER_TIME_MS_MAX", value_name = "MS", default_value_t = 1_500,
+          value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    pub provider_time_ms_max: u64,
+
+    /// Calls that may be in flight; one more is refused.
+    #[arg(
+        long,
+        env = "PAYMENTS_IN_FLIGHT_MAX",
+        value_name = "N",
+        default_value_t = 10_000
+    )]
+    pub in_flight_max: usize,
+
+    /// How often standing intents are looked for.
+    #[arg(long, env = "PAYMENTS_SWEEP_MS", value_name = "MS", default_value_t = 1_000,
+          value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    pub sweep_ms: u64,
+
+    /// An intent younger than this is left to its caller.
+    #[arg(
+        long,
+        env = "PAYMENTS_INTENT_AGE_MS_MIN",
+        value_name = "MS",
+        default_value_t = 3_000
+    )]
+    pub intent_age_ms_min: u64,
+
+    /// How long finished payments and journal entries are kept; longer than
+    /// orders can be cancelled, because what is deleted can't be refunded here.
+    #[arg(long, env = "PAYMENTS_RETENTION_MS", value_name = "MS", default_value_t = 30 * 24 * 3_600_000)]
+    pub retention_ms: u64,
+
+    /// Die with SIGKILL at a named point.
+    #[arg(long, hide = true, value_name = "POINT[:N]")]
+    pub crash_at: Option<CrashAt>,
+}
+
+impl Cfg {
+    /// The service's bounds.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            provider_time_max: Duration::from_millis(self.provider_time_ms_max),
+            in_flight_max: self.in_flight_max,
+        }
+    }
+
+    /// The sweeper's bounds.
+    #[must_use]
+    pub fn sweeper(&self) -> SweeperSettings {
+        SweeperSettings {
+            age_min: Duration::from_millis(self.intent_age_ms_min),
+            retention: Duration::from_millis(self.retention_ms),
+            ..SweeperSettings::default()
+        }
+    }
+}
