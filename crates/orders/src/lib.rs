@@ -1,1 +1,95 @@
-//! orders
+//! Orders: takes what customers ask for and carries each order to an end.
+//!
+//! An acknowledged order is durable and reaches an end state; one idempotency
+//! key is one order; money is taken at most once, and whatever is held when an
+//! order doesn't come about is given back. [`service::Saga`] says how.
+//!
+//! `api` translates between gRPC and the shop's words, [`service`] has the rules,
+//! [`store`] makes each step durable, [`clients`] speak to inventory and payments.
+//!
+//! What is not there: no transaction over services, no state of an order that
+//! isn't in the store, no saga that belongs to a request, no second job for one
+//! order under a valid lease.
+
+use std::{ffi::OsString, process::ExitCode, sync::Arc, time::Duration};
+
+use shop_proto::orders::orders_service_server::OrdersServiceServer;
+use watertight::{App, BoxError};
+use watertight_store::Options;
+
+pub mod api;
+pub mod clients;
+mod config;
+pub mod model;
+pub mod service;
+pub mod store;
+
+pub use config::Cfg;
+
+use clients::{InventoryClient, PaymentsClient};
+use service::{Orders, Parts};
+use store::{OrderStore, SqliteOrders};
+
+/// Between two looks for orders that nobody works on.
+const TEND_PERIOD: Duration = Duration::from_secs(1);
+/// Between two deletions of what is old.
+const DELETE_PERIOD: Duration = Duration::from_secs(10);
+
+/// Runs the service until a signal ends it; `args[0]` is the program's name.
+#[must_use]
+pub fn run(args: Vec<OsString>) -> ExitCode {
+    watertight::run_from("orders", args, build)
+}
+
+/// Puts the service together on `app`; also for tests, which start it in-process.
+///
+/// # Errors
+///
+/// A bad command line, or a store that doesn't open.
+///
+/// # Cancel safety
+///
+/// Nothing is served yet; a store that was opened is closed again.
+pub async fn build(mut app: App) -> Result<App, BoxError> {
+    let cfg: Cfg = app.config()?;
+    let faults = cfg.crash.faults();
+    let options = Options {
+        faults: faults.clone(),
+        ..Options::new(&cfg.data)
+    };
+    let store: Arc<dyn OrderStore> = Arc::new(SqliteOrders::open(options)?);
+    let closing = Arc::clone(&store);
+    let orders = Orders::new(Parts {
+        store,
+        stock: Arc::new(InventoryClient::new(
+            app.client("inventory", &cfg.inventory)?,
+        )),
+        till: Arc::new(PaymentsClient::new(app.client("payments", &cfg.payments)?)),
+        scope: app.scope().clone(),
+        settings: cfg.settings(),
+        faults,
+    });
+    Ok(serve(app, orders).on_shutdown("store", move || async move { closing.close().await }))
+}
+
+/// What is served, and what runs beside it.
+fn serve(app: App, orders: Orders) -> App {
+    let (health, tended, cleaned) = (orders.clone(), orders.clone(), orders.clone());
+    let server = OrdersServiceServer::new(api::Grpc::new(orders))
+        .max_decoding_message_size(shop_proto::MESSAGE_BYTES_MAX);
+    app.grpc(server)
+        .reflection(shop_proto::FILE_DESCRIPTOR_SET)
+        .ready_when("store", move || health.health())
+        .every("tend", TEND_PERIOD, move |_scope| {
+            let orders = tended.clone();
+            async move { orders.tend().await }
+        })
+        .every("delete_old", DELETE_PERIOD, move |_scope| {
+            let orders = cleaned.clone();
+            async move {
+                if let Err(error) = orders.delete_old().await {
+                    tracing::warn!(%error, "deleting what is old failed, the next run goes on");
+                }
+            }
+        })
+}

@@ -1,0 +1,7 @@
+//! What an order is. Knows no transport, no database and no runtime.
+
+mod order;
+mod state;
+
+pub use order::{Line, NewOrder, Order, Priced, Rejection};
+pub use state::{Reason, State};

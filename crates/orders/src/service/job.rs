@@ -1,0 +1,267 @@
+//! One try at a saga: calls, durable steps, pauses.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shop_types::PaymentMethod;
+use watertight_core::Deadline;
+
+use super::desk::Job;
+use super::orders::Inner;
+use super::{After, Backoff, Call, Next, Reply, Saga, Step};
+use crate::model::{Order, Priced, State};
+use crate::store::{Advance, Advanced, Claimed, StoreError};
+
+/// A job at work on one order, under one lease.
+///
+/// It ends when the saga does, when its try is over (the sweeper begins the next
+/// one), when the lease is somebody else's, or when the service shuts down. It
+/// may be dropped at any await: what is durable is where the next one goes on.
+pub(super) struct Worker {
+    shop: Arc<Inner>,
+    job: Job,
+    saga: Saga,
+    order: Order,
+    fence: i64,
+    payment_method: Option<PaymentMethod>,
+    deadline: Deadline,
+    backoff: Backoff,
+    /// When the last step was made.
+    since: Instant,
+}
+
+/// The job can't go on; somebody else will, or has.
+struct Stop;
+
+impl Worker {
+    /// A worker on what was claimed; `resumed` as [`Saga::new`] says.
+    pub(super) fn new(shop: Arc<Inner>, job: Job, claimed: Claimed, resumed: bool) -> Self {
+        let settings = &shop.parts.settings;
+        Self {
+            saga: Saga::new(&claimed.order, resumed, settings.forward_max),
+            deadline: Deadline::after(settings.try_max),
+            order: claimed.order,
+            fence: claimed.fence,
+            payment_method: claimed.payment_method,
+            backoff: Backoff::default(),
+            since: Instant::now(),
+            shop,
+            job,
+        }
+    }
+
+    /// Works until one of the ends above.
+    pub(super) async fn run(mut self) {
+        let shop = Arc::clone(&self.shop);
+        shop.meters.jobs.increment(1.0);
+        let _running = Decrement(&shop);
+        let deadline = self.deadline;
+        if deadline.run(self.work()).await.is_err() {
+            let (order, state) = (self.order.id, self.saga.state().name());
+            tracing::warn!(%order, state, "try is over, the sweeper goes on");
+        }
+    }
+
+    async fn work(&mut self) {
+        self.job.folder().publish(Arc::new(self.order.clone()));
+        // A stop has been logged where it happened.
+        let (Ok(()) | Err(Stop)) = self.steps().await;
+    }
+
+    async fn steps(&mut self) -> Result<(), Stop> {
+        loop {
+            if self.job.is_cancelled() {
+                self.saga.cancel();
+            }
+            match self.saga.next(self.shop.now_ms()) {
+                Next::End => return Ok(()),
+                Next::Step(step) => self.advance(step).await?,
+                Next::Call(call) => self.try_call(call).await?,
+            }
+        }
+    }
+
+    async fn try_call(&mut self, call: Call) -> Result<(), Stop> {
+        let reply = self.call(call).await;
+        self.shop.parts.faults.point(replied_point(call));
+        match self.saga.reply(reply) {
+            After::Step(step) => self.advance(step).await,
+            After::Again => {
+                self.shop.meters.retry(call);
+                self.pause().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes a call under its own deadline. No answer in time is unknown.
+    async fn call(&self, call: Call) -> Reply {
+        let settings = &self.shop.parts.settings;
+        let max = match call {
+            Call::Reserve | Call::Commit | Call::Release => settings.stock_call_max,
+            Call::Authorize | Call::Capture | Call::Refund | Call::Void => settings.till_call_max,
+        };
+        let deadline = Deadline::after(max).min(self.deadline);
+        deadline
+            .run(self.dispatch(call, deadline))
+            .await
+            .unwrap_or(Reply::Unknown)
+    }
+
+    async fn dispatch(&self, call: Call, deadline: Deadline) -> Reply {
+        let (id, parts) = (self.order.id, &self.shop.parts);
+        match call {
+            Call::Reserve => parts.stock.reserve(deadline, id, &self.order.lines).await,
+            Call::Authorize => match (self.order.total, &self.payment_method) {
+                (Some(total), Some(method)) => {
+                    parts.till.authorize(deadline, id, total, method).await
+                }
+                // Neither can be missing here, see the steps of the store.
+                _ => Reply::Unknown,
+            },
+            Call::Capture => parts.till.capture(deadline, id).await,
+            Call::Commit => parts.stock.commit(deadline, id).await,
+            Call::Refund => parts.till.refund(deadline, id).await,
+            Call::Void => parts.till.void(deadline, id).await,
+            Call::Release => parts.stock.release(deadline, id).await,
+        }
+    }
+
+    /// Makes the step durable, however often the store must be asked.
+    async fn advance(&mut self, step: Step) -> Result<(), Stop> {
+        if step.pause {
+            self.pause().await;
+        }
+        loop {
+            let advanced = self
+                .shop
+                .parts
+                .store
+                .advance(self.deadline, self.to_store(&step));
+            match advanced.await {
+                Ok(Advanced::Done {
+                    updated_ms,
+                    cancel_requested,
+                }) => {
+                    self.moved(step, updated_ms, cancel_requested);
+                    return Ok(());
+                }
+                Ok(Advanced::CancelCame) => {
+                    // Not confirmed: ask the saga again, which turns back now.
+                    self.saga.cancel();
+                    return Ok(());
+                }
+                Err(error) => self.not_stored(&error).await?,
+            }
+        }
+    }
+
+    fn to_store(&self, step: &Step) -> Advance {
+        Advance {
+            id: self.order.id,
+            fence: self.fence,
+            version: self.order.version,
+            to: step.to,
+            priced: step.priced.clone(),
+            rejection: step.rejection.clone(),
+        }
+    }
+
+    async fn not_stored(&mut self, error: &StoreError) -> Result<(), Stop> {
+        let order = self.order.id;
+        match error {
+            StoreError::Retry(_) | StoreError::Unavailable(_) | StoreError::Unknown(_) => {
+                self.shop.meters.store_retries.increment(1);
+                self.pause().await;
+                Ok(())
+            }
+            StoreError::Conflict(why) => {
+                self.shop.meters.lost.increment(1);
+                tracing::warn!(%order, why, "lease lost, somebody else goes on");
+                Err(Stop)
+            }
+            StoreError::Corrupt(why) => {
+                tracing::error!(%order, why, "order is corrupt, left as it is");
+                Err(Stop)
+            }
+        }
+    }
+
+    fn moved(&mut self, step: Step, updated_ms: i64, cancel_requested: bool) {
+        self.shop
+            .meters
+            .step(self.saga.state(), self.since.elapsed());
+        self.since = Instant::now();
+        if !step.pause {
+            self.backoff.reset();
+        }
+        self.saga.moved(&step);
+        if cancel_requested {
+            self.saga.cancel();
+        }
+        self.note(step, updated_ms, cancel_requested);
+        self.job.folder().publish(Arc::new(self.order.clone()));
+        if let Some(point) = moved_point(self.order.state) {
+            self.shop.parts.faults.point(point);
+        }
+        if self.order.state.is_end() {
+            self.shop.meters.ended(&self.order);
+        }
+    }
+
+    fn note(&mut self, step: Step, updated_ms: i64, cancel_requested: bool) {
+        let order = &mut self.order;
+        order.state = step.to;
+        order.rejection = step.rejection;
+        order.version += 1;
+        order.updated_ms = updated_ms;
+        order.cancel_requested = cancel_requested;
+        if let Some(Priced { lines, total }) = step.priced {
+            order.lines = lines;
+            order.total = Some(total);
+        }
+    }
+
+    /// Pauses, unless somebody wants the job to look up.
+    async fn pause(&mut self) {
+        let pause: Duration = self.backoff.pause(rand::random());
+        // Either end of the pause is as good.
+        let _nudged_or_over = tokio::time::timeout(pause, self.job.nudged()).await;
+    }
+}
+
+/// Counts a job down however it ends.
+struct Decrement<'a>(&'a Inner);
+
+impl Drop for Decrement<'_> {
+    fn drop(&mut self) {
+        self.0.meters.jobs.decrement(1.0);
+    }
+}
+
+fn replied_point(call: Call) -> &'static str {
+    match call {
+        Call::Reserve => "orders.reserve.replied",
+        Call::Authorize => "orders.authorize.replied",
+        Call::Capture => "orders.capture.replied",
+        Call::Commit => "orders.commit.replied",
+        Call::Refund => "orders.refund.replied",
+        Call::Void => "orders.void.replied",
+        Call::Release => "orders.release.replied",
+    }
+}
+
+fn moved_point(state: State) -> Option<&'static str> {
+    match state {
+        State::Reserved => Some("orders.reserved"),
+        State::Authorized => Some("orders.authorized"),
+        State::Captured => Some("orders.captured"),
+        State::Confirmed => Some("orders.confirmed"),
+        State::Recorded
+        | State::Refunding
+        | State::Voiding
+        | State::Releasing
+        | State::Rejected
+        | State::Cancelled => None,
+    }
+}

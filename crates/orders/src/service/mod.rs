@@ -1,0 +1,29 @@
+//! The rules of orders. Knows no transport and no database.
+
+mod backoff;
+mod cancel;
+mod desk;
+mod fingerprint;
+mod job;
+mod meters;
+mod orders;
+mod page;
+mod place;
+mod ports;
+mod refused;
+mod saga;
+mod settings;
+mod sweep;
+#[cfg(test)]
+mod testing;
+mod wait;
+mod watch;
+
+pub use backoff::Backoff;
+pub use orders::{Orders, Parts};
+pub use page::{open_page_token, page_token};
+pub use ports::{Stock, Till};
+pub use refused::Refused;
+pub use saga::{After, Call, Next, Refusal, Reply, Saga, Step};
+pub use settings::Settings;
+pub use watch::Watch;

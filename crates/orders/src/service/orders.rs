@@ -1,0 +1,178 @@
+//! The service: what can be asked of orders.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use shop_types::{CustomerId, OrderId};
+use tokio::sync::Semaphore;
+use watertight_core::{Deadline, Faults, Scope};
+
+use super::desk::Desk;
+use super::meters::Meters;
+use super::page::{open_page_token, page_token};
+use super::{Refused, Settings, Stock, Till};
+use crate::model::Order;
+use crate::store::{Listing, OrderStore, Owner};
+
+/// What the service is made of; everything comes in from outside.
+pub struct Parts {
+    /// Where orders are durable.
+    pub store: Arc<dyn OrderStore>,
+    /// Inventory.
+    pub stock: Arc<dyn Stock>,
+    /// Payments.
+    pub till: Arc<dyn Till>,
+    /// Owns the jobs: they outlive the requests that caused them, not this.
+    pub scope: Scope,
+    /// Bounds and times.
+    pub settings: Settings,
+    /// Crash points of tests.
+    pub faults: Faults,
+}
+
+/// Takes orders and carries each one to an end.
+///
+/// Cloning is cheap and gives the same service.
+#[derive(Clone)]
+pub struct Orders {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) parts: Parts,
+    pub(super) owner: Owner,
+    pub(super) desk: Desk,
+    pub(super) watchers: Arc<Semaphore>,
+    pub(super) meters: Meters,
+    /// Whether leases of an earlier process have been dealt with.
+    pub(super) taken_over: AtomicBool,
+}
+
+impl Orders {
+    /// A service of these parts. It does nothing by itself until it is asked:
+    /// see [`Orders::tend`] and [`Orders::delete_old`], which must be called
+    /// from time to time.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let settings = parts.settings;
+        Self {
+            inner: Arc::new(Inner {
+                owner: Owner::random(),
+                desk: Desk::new(settings.jobs_max),
+                watchers: Arc::new(Semaphore::new(
+                    settings.watchers_max.min(Semaphore::MAX_PERMITS),
+                )),
+                meters: Meters::new(settings.jobs_max),
+                taken_over: AtomicBool::new(false),
+                parts,
+            }),
+        }
+    }
+
+    /// One order.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::NotFound`], and [`Refused::Store`], which may be retried.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it only reads.
+    pub async fn get(&self, deadline: Deadline, id: OrderId) -> Result<Order, Refused> {
+        let order = self.inner.parts.store.order(deadline, id).await?;
+        order.ok_or(Refused::NotFound(id))
+    }
+
+    /// A page of up to `limit` orders, newest first, and the token of the next
+    /// page, `None` at the end.
+    ///
+    /// # Limits
+    ///
+    /// Pages of many lines are shorter than `limit`, see [`Settings::page_lines_max`].
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::ForeignPageToken`] if `token` is not of the list of this
+    /// customer; [`Refused::Store`], which may be retried.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it only reads.
+    pub async fn list(
+        &self,
+        deadline: Deadline,
+        customer: Option<CustomerId>,
+        token: Option<&str>,
+        limit: u32,
+    ) -> Result<(Vec<Order>, Option<String>), Refused> {
+        let open =
+            |token| open_page_token(token, customer.as_ref()).ok_or(Refused::ForeignPageToken);
+        let after = token.map(open).transpose()?;
+        // One more than asked for says whether there is a next page.
+        let listing = Listing {
+            customer: customer.clone(),
+            after,
+            limit: limit.saturating_add(1),
+        };
+        let mut orders = self.inner.parts.store.list(deadline, listing).await?;
+        let fitting = fitting(&orders, limit, self.inner.parts.settings.page_lines_max);
+        let has_more = orders.len() > fitting;
+        orders.truncate(fitting);
+        let last = orders.last().filter(|_| has_more);
+        let next = last.map(|last| page_token(last.id, customer.as_ref()));
+        Ok((orders, next))
+    }
+
+    /// Whether new orders can be recorded.
+    ///
+    /// # Errors
+    ///
+    /// The reason, for people, if the store can't work.
+    pub fn health(&self) -> Result<(), String> {
+        self.inner.parts.store.health()
+    }
+
+    /// Sagas that run at the moment.
+    #[must_use]
+    pub fn jobs(&self) -> usize {
+        let settings = &self.inner.parts.settings;
+        settings
+            .jobs_max
+            .saturating_sub(self.inner.desk.free_slots())
+    }
+}
+
+/// How many of `orders` fit a page: at most `limit`, and as many as have no more
+/// than `lines_max` lines together, but one at least.
+fn fitting(orders: &[Order], limit: u32, lines_max: usize) -> usize {
+    let lines = orders.iter().scan(0_usize, |lines, order| {
+        *lines += order.lines.len();
+        Some(*lines)
+    });
+    let fitting = lines.take_while(|lines| *lines <= lines_max).count().max(1);
+    fitting
+        .min(usize::try_from(limit).unwrap_or(usize::MAX))
+        .min(orders.len())
+}
+
+impl Inner {
+    pub(super) fn now_ms(&self) -> i64 {
+        self.parts.store.now_ms()
+    }
+}
+
+impl std::fmt::Debug for Orders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Orders")
+            .field("jobs", &self.jobs())
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

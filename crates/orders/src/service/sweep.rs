@@ -1,0 +1,196 @@
+//! Whoever nobody works on is found here; whatever is too old goes here.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use shop_types::OrderId;
+use watertight_core::Deadline;
+
+use super::Refused;
+use super::job::Worker;
+use super::orders::Orders;
+use crate::store::{Answer, Claim, Claimed, DeleteBefore, Unfinished};
+
+/// How long one sweep may take; the next one goes on.
+const SWEEP_MAX: Duration = Duration::from_secs(10);
+
+impl Orders {
+    /// What must be done again and again: [`Orders::take_over`] until it has
+    /// worked once, then [`Orders::sweep`]. Failures are logged; the next call
+    /// tries again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the next call goes on.
+    pub async fn tend(&self) {
+        let taken_over = &self.inner.taken_over;
+        let tended = if taken_over.load(Ordering::Acquire) {
+            self.sweep().await
+        } else {
+            let done = self.take_over().await;
+            taken_over.store(done.is_ok(), Ordering::Release);
+            done
+        };
+        if let Err(error) = tended {
+            tracing::warn!(%error, source = ?error.source(), "sweep failed, the next goes on");
+        }
+    }
+
+    /// Ends the leases that an earlier process left behind, then sweeps.
+    ///
+    /// Only for a process that knows that it is alone on its store, as a locked
+    /// directory says. Everybody else waits until leases run out by themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Store`], retryable.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: what was not ended runs out by itself.
+    pub async fn take_over(&self) -> Result<(), Refused> {
+        let (deadline, parts) = (Deadline::after(SWEEP_MAX), &self.inner.parts);
+        let batch = parts.settings.claim_batch.max(1);
+        let full = usize::try_from(batch).unwrap_or(usize::MAX);
+        while parts
+            .store
+            .expire_leases(deadline, self.inner.owner, batch)
+            .await?
+            >= full
+        {}
+        self.sweep().await
+    }
+
+    /// Claims orders that nobody works on, and begins a job for each: those whose
+    /// lease has run out, and those of this very process that have no job.
+    ///
+    /// # Limits
+    ///
+    /// As many as there are free jobs, in steps of `claim_batch`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Store`], retryable: the next sweep goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: what was claimed without a job is found by the next sweep.
+    pub async fn sweep(&self) -> Result<(), Refused> {
+        let deadline = Deadline::after(SWEEP_MAX);
+        let (inner, batch) = (&self.inner, self.inner.parts.settings.claim_batch.max(1));
+        let full = usize::try_from(batch).unwrap_or(usize::MAX);
+        loop {
+            // Rows of running jobs may come first; with this bound others are seen too.
+            let jobs_max = u32::try_from(inner.parts.settings.jobs_max).unwrap_or(u32::MAX);
+            let limit = jobs_max.saturating_add(batch);
+            let unfinished = inner.parts.store.unfinished(deadline, limit).await?;
+            let now_ms = inner.now_ms();
+            inner
+                .meters
+                .oldest_unfinished(unfinished.oldest_ms.map_or(0, |ms| now_ms - ms));
+            let ids = self.abandoned(&unfinished, now_ms, batch);
+            let found = ids.len();
+            if found > 0 {
+                self.claim(deadline, ids).await?;
+            }
+            if found < full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The orders that nobody works on, as many as can be worked on now.
+    fn abandoned(&self, unfinished: &Unfinished, now_ms: i64, batch: u32) -> Vec<OrderId> {
+        let inner = &self.inner;
+        let max = inner
+            .desk
+            .free_slots()
+            .min(usize::try_from(batch).unwrap_or(usize::MAX));
+        let orders = unfinished.orders.iter();
+        orders
+            .filter(|order| order.owner == inner.owner || order.lease_until_ms <= now_ms)
+            .filter(|order| !inner.desk.is_running(order.id))
+            .map(|order| order.id)
+            .take(max)
+            .collect()
+    }
+
+    async fn claim(&self, deadline: Deadline, ids: Vec<OrderId>) -> Result<(), Refused> {
+        let inner = &self.inner;
+        let claim = Claim {
+            ids,
+            owner: inner.owner,
+            lease: inner.parts.settings.lease(),
+        };
+        for claimed in inner.parts.store.claim(deadline, claim).await? {
+            inner.meters.claimed.increment(1);
+            self.resume(claimed);
+        }
+        Ok(())
+    }
+
+    /// Without a free slot, or with a job of somebody quicker, it is left for the
+    /// next sweep.
+    fn resume(&self, claimed: Claimed) {
+        let inner = &self.inner;
+        let job = inner
+            .desk
+            .slot()
+            .and_then(|slot| inner.desk.begin(claimed.order.id, slot));
+        if let Some(job) = job {
+            let worker = Worker::new(Arc::clone(inner), job, claimed, true);
+            inner.parts.scope.spawn("saga", worker.run());
+        }
+    }
+
+    /// Deletes keys and finished orders that were kept long enough.
+    ///
+    /// # Limits
+    ///
+    /// `delete_batches_max` steps of `delete_batch` rows of each kind; the next
+    /// call goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Store`], retryable.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: what was deleted stays deleted.
+    pub async fn delete_old(&self) -> Result<(), Refused> {
+        let (inner, store) = (&self.inner, &self.inner.parts.store);
+        let (settings, deadline) = (&inner.parts.settings, Deadline::after(SWEEP_MAX));
+        let keys = self.delete(settings.keys_for, |step| store.delete_keys(deadline, step));
+        inner.meters.keys_deleted.increment(keys.await?);
+        // A key must not outlive its order, or its answer would be gone.
+        let orders_for = settings.orders_for.max(settings.keys_for);
+        let orders = self.delete(orders_for, |step| store.delete_orders(deadline, step));
+        inner.meters.orders_deleted.increment(orders.await?);
+        Ok(())
+    }
+
+    async fn delete<'a>(
+        &self,
+        kept_for: Duration,
+        step: impl Fn(DeleteBefore) -> Answer<'a, usize> + Send,
+    ) -> Result<u64, Refused> {
+        let settings = &self.inner.parts.settings;
+        let kept_ms = i64::try_from(kept_for.as_millis()).unwrap_or(i64::MAX);
+        let before_ms = self.inner.now_ms().saturating_sub(kept_ms);
+        let mut deleted = 0;
+        for _ in 0..settings.delete_batches_max {
+            let rows = step(DeleteBefore {
+                before_ms,
+                limit: settings.delete_batch,
+            })
+            .await?;
+            deleted += u64::try_from(rows).unwrap_or(u64::MAX);
+            if rows < usize::try_from(settings.delete_batch).unwrap_or(usize::MAX) {
+                break;
+            }
+        }
+        Ok(deleted)
+    }
+}

@@ -1,0 +1,108 @@
+//! Watching an order change.
+
+use std::sync::Arc;
+
+use shop_types::OrderId;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use watertight_core::Deadline;
+
+use super::Refused;
+use super::desk::Folder;
+use super::orders::{Inner, Orders};
+use crate::model::Order;
+
+/// One who watches an order until it reaches an end state.
+pub struct Watch {
+    shop: Arc<Inner>,
+    deadline: Deadline,
+    changes: watch::Receiver<Option<Arc<Order>>>,
+    /// What was seen last, and whether it has been given out.
+    seen: Arc<Order>,
+    given: bool,
+    /// Keeps those who wait and those who work together.
+    _folder: Arc<Folder>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Orders {
+    /// Watches an order: as it stands now, then each change.
+    ///
+    /// # Limits
+    ///
+    /// `watchers_max` at once. Nothing queues: who is slow misses states in
+    /// between, never the last.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::NotFound`], final; [`Refused::TooManyWatchers`] and
+    /// [`Refused::Store`], retryable.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it only reads.
+    pub async fn watch(&self, deadline: Deadline, id: OrderId) -> Result<Watch, Refused> {
+        let inner = &self.inner;
+        let permit = Arc::clone(&inner.watchers).try_acquire_owned();
+        let permit = permit.map_err(|_none| Refused::TooManyWatchers)?;
+        let folder = inner.desk.folder(id);
+        let mut changes = folder.subscribe();
+        changes.mark_changed();
+        let order = self.get(deadline, id).await?;
+        inner.meters.watchers.increment(1.0);
+        Ok(Watch {
+            shop: Arc::clone(inner),
+            deadline,
+            changes,
+            seen: Arc::new(order),
+            given: false,
+            _folder: folder,
+            _permit: permit,
+        })
+    }
+}
+
+impl Watch {
+    /// The order now, at the first call, then after its next change; `None`
+    /// after an end state.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Deadline`] once the deadline has passed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no state is lost that isn't followed by a later one.
+    pub async fn next(&mut self) -> Result<Option<Arc<Order>>, Refused> {
+        while self.given {
+            if self.seen.state.is_end() {
+                return Ok(None);
+            }
+            if self.deadline.has_passed() {
+                return Err(Refused::Deadline);
+            }
+            let newer = self
+                .shop
+                .newer(&mut self.changes, self.deadline, &self.seen)
+                .await;
+            if let Some(newer) = newer {
+                (self.seen, self.given) = (newer, false);
+            }
+        }
+        self.given = true;
+        Ok(Some(Arc::clone(&self.seen)))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.shop.meters.watchers.decrement(1.0);
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch")
+            .field("order", &self.seen.id)
+            .finish_non_exhaustive()
+    }
+}

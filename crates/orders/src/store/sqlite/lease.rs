@@ -1,0 +1,65 @@
+//! Leases change hands.
+
+use rusqlite::params;
+use watertight_store::{Command, StepError, Tx};
+
+use super::row;
+use crate::store::steps::later;
+use crate::store::{Claim, Claimed, Owner};
+
+pub(super) struct ClaimOrders(pub(super) Claim);
+
+impl Command for ClaimOrders {
+    const NAME: &'static str = "claim";
+    type Output = Vec<Claimed>;
+
+    fn apply(self, tx: &Tx<'_>) -> Result<Vec<Claimed>, StepError> {
+        let Self(claim) = self;
+        let mut update = tx.prepare_cached(concat!(
+            "UPDATE orders SET owner = ?2, fence = fence + 1, lease_until_ms = ?3 \
+             WHERE id = ?1 AND lease_until_ms IS NOT NULL AND (owner = ?2 OR lease_until_ms <= ?4) \
+             RETURNING ",
+            row::order_columns!(),
+            ", fence, payment_method"
+        ))?;
+        let now_ms = tx.now_ms();
+        let until = later(now_ms, claim.lease);
+        let mut claimed = Vec::with_capacity(claim.ids.len());
+        for id in &claim.ids {
+            let values = params![id.as_bytes(), claim.owner.get(), until, now_ms];
+            let mut rows = update.query(values)?;
+            while let Some(found) = rows.next()? {
+                take(&mut claimed, row::claimed(found))?;
+            }
+        }
+        Ok(claimed)
+    }
+}
+
+/// One row that can't be read must not keep the others from their jobs.
+fn take(claimed: &mut Vec<Claimed>, row: Result<Claimed, StepError>) -> Result<(), StepError> {
+    match row {
+        Ok(row) => claimed.push(row),
+        Err(StepError::Corrupt(why)) => tracing::error!(why, "an order can't be read, left alone"),
+        Err(error @ (StepError::Conflict(_) | StepError::Sqlite(_))) => return Err(error),
+    }
+    Ok(())
+}
+
+pub(super) struct ExpireLeases {
+    pub(super) owner: Owner,
+    pub(super) limit: u32,
+}
+
+impl Command for ExpireLeases {
+    const NAME: &'static str = "expire_leases";
+    type Output = usize;
+
+    fn apply(self, tx: &Tx<'_>) -> Result<usize, StepError> {
+        let mut update = tx.prepare_cached(
+            "UPDATE orders SET lease_until_ms = ?1 WHERE id IN \
+             (SELECT id FROM orders WHERE lease_until_ms > ?1 AND owner <> ?2 LIMIT ?3)",
+        )?;
+        Ok(update.execute(params![tx.now_ms(), self.owner.get(), self.limit])?)
+    }
+}
