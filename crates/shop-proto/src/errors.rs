@@ -76,6 +76,24 @@ pub fn invalid(domain: &str, field: impl Into<String>, why: impl std::fmt::Displ
     violations.into_status(domain)
 }
 
+/// INVALID_ARGUMENT for one field, with a reason of its own and what a program
+/// may want to know, for example the id of the order that was rejected for it.
+#[must_use]
+pub fn invalid_because<const N: usize>(
+    domain: &str,
+    reason: &str,
+    field: impl Into<String>,
+    why: impl std::fmt::Display,
+    metadata: [(&str, String); N],
+) -> Status {
+    let (field, why) = (field.into(), why.to_string());
+    let message = format!("invalid request: {field} {why}");
+    let metadata = HashMap::from(metadata.map(|(key, value)| (key.to_owned(), value)));
+    let mut details = ErrorDetails::with_bad_request_violation(field, why);
+    details.set_error_info(reason, domain, metadata);
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
 /// An error with a stable reason.
 #[must_use]
 pub fn refused(code: Code, domain: &str, reason: &str, message: impl Into<String>) -> Status {
