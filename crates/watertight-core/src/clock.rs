@@ -94,10 +94,6 @@ impl Default for Clock {
     clippy::disallowed_methods,
     reason = "the one place that reads the wall clock; Clock is what the ban points to"
 )]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the wall clock"
-)]
 fn wall_ms() -> i64 {
     // Before 1970 the machine's clock is plainly wrong: start at 0.
     SystemTime::now()

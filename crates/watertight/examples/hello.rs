@@ -1,19 +1,15 @@
 //! HTTP, gRPC and a background job on the chassis: `cargo run -p watertight --example hello`.
-
 mod greeter;
 
 use greeter::{Greeter, GreeterServer};
-use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::{process::ExitCode, sync::Arc, time::Duration};
 use tonic::{Request, Response, Status};
-use watertight::{App, axum};
+use watertight::{App, axum::Router, axum::routing::get};
 
 #[derive(clap::Args)]
 struct Config {
-    /// How often to log the number of greetings
-    #[arg(long, default_value_t = 1_000, value_name = "MS")]
+    #[arg(long, default_value_t = 1_000, help = "How often to log the greetings")]
     report_ms: u64,
 }
 
@@ -29,17 +25,15 @@ impl Greeter for Hello {
 
 fn main() -> ExitCode {
     watertight::run("hello", async |mut app: App| {
-        let config: Config = app.config()?;
+        let period = Duration::from_millis(app.config::<Config>()?.report_ms);
         let hello = Arc::new(Hello::default());
         let (count, report) = (Arc::clone(&hello), Arc::clone(&hello));
-        let count = axum::routing::get(async move || count.0.load(Relaxed).to_string());
-        Ok(app
-            .grpc(GreeterServer(hello))
-            .http(axum::Router::new().route("/count", count))
-            .every(
-                "report",
-                Duration::from_millis(config.report_ms),
-                move |_| std::future::ready(tracing::info!(greetings = report.0.load(Relaxed))),
-            ))
+        let count = get(async move || count.0.load(Relaxed).to_string());
+        let app = app.http(Router::new().route("/count", count));
+        let app = app.grpc(GreeterServer(hello));
+        Ok(app.every("report", period, move |_scope| {
+            tracing::info!(greetings = report.0.load(Relaxed));
+            std::future::ready(())
+        }))
     })
 }

@@ -177,7 +177,7 @@ where
     client
         .ready()
         .await
-        .map_err(|_| Status::unavailable("not ready"))?;
+        .map_err(|_error| Status::unavailable("not ready"))?;
     let path = format!("/test.Echo/{method}").parse().unwrap();
     let codec = ProstCodec::<String, String>::default();
     Ok(client.unary(request, path, codec).await?.into_inner())
@@ -193,7 +193,7 @@ pub(crate) async fn stream(
     client
         .ready()
         .await
-        .map_err(|_| Status::unavailable("not ready"))?;
+        .map_err(|_error| Status::unavailable("not ready"))?;
     let path = format!("/test.Echo/{method}").parse().unwrap();
     let codec = ProstCodec::<String, String>::default();
     let mut request = Request::new(String::new());
