@@ -1,9 +1,10 @@
 //! `cargo xtask readme`: every command line of README.md is executed.
 //!
 //! A fenced `sh` block says behind `sh` who executes it:
-//! - `first`: this command, which runs it literally, and waits until the shop is ready;
-//! - `shop`: this command, with bash, while the shop runs;
-//! - `after`: this command, with bash, once the shop has been stopped with Ctrl-C;
+//! - `first`: this command, which leaves it running;
+//! - `ready`: this command, again and again until it succeeds;
+//! - `shop`: this command, while the first one runs;
+//! - `after`: this command, once the first one was stopped with Ctrl-C;
 //! - `ci`: `.ci/run`, of which it is a part;
 //! - `hand`: a person, before each release; it takes too long for CI.
 
@@ -13,6 +14,8 @@ mod rules;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+use tokio::process::Command;
 
 use crate::error::Error;
 use crate::report::{Outcome, Report};
@@ -24,11 +27,14 @@ pub(crate) use rules::check;
 /// The shop is ready in about two seconds once it is built.
 const READY_LIMIT: Duration = Duration::from_secs(60);
 
-/// Draining and verifying take seconds.
-const STOP_LIMIT: Duration = Duration::from_secs(180);
+/// Between two looks whether it is.
+const READY_PAUSE: Duration = Duration::from_millis(250);
 
-/// Each block is a handful of requests.
-const BLOCK_LIMIT: Duration = Duration::from_secs(60);
+/// Draining and verifying take seconds.
+const STOP_LIMIT: Duration = Duration::from_secs(3 * 60);
+
+/// Each block takes less than a minute.
+const BLOCK_LIMIT: Duration = Duration::from_secs(3 * 60);
 
 /// Runs README.md as the only stage.
 pub(crate) fn run(workspace: &Workspace) -> ExitCode {
@@ -43,64 +49,65 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Outcome, Error> {
         Ok(grpcurl) => grpcurl,
         Err(why) => return Ok(Outcome::Skipped(why)),
     };
-    let blocks = blocks::sh(&workspace::read(&workspace.root.join("README.md"))?);
+    let reader = Reader {
+        workspace,
+        grpcurl: &grpcurl,
+        blocks: blocks::sh(&workspace::read(&workspace.root.join("README.md"))?),
+    };
     shop::build(workspace)?;
-    let first = blocks
-        .iter()
-        .filter(|block| block.who == "first")
-        .map(|block| &*block.script);
-    let mut shop = process::start(&mut bash(workspace, &grpcurl, &first.collect::<String>()))?;
-    wait_until_ready(
-        &mut shop,
-        &workspace.root.join("demo-data").join("endpoints.json"),
-    )?;
-    execute(&blocks, "shop", workspace, &grpcurl)?;
+    let mut shop = process::start(&mut reader.bash(&reader.scripts("first").concat()))?;
+    for script in reader.scripts("ready") {
+        wait_until_ready(&mut shop, &mut reader.bash(script))?;
+    }
+    reader.execute("shop")?;
     shop.interrupt(STOP_LIMIT)?;
-    execute(&blocks, "after", workspace, &grpcurl)?;
+    reader.execute("after")?;
     Ok(Outcome::Passed)
 }
 
-fn execute(
-    blocks: &[blocks::Block],
-    who: &str,
-    workspace: &Workspace,
-    grpcurl: &Path,
-) -> Result<(), Error> {
-    for block in blocks.iter().filter(|block| block.who == who) {
-        println!("--- README.md:{}\n{}", block.line, block.script);
-        process::run(&mut bash(workspace, grpcurl, &block.script), BLOCK_LIMIT)?;
+/// Somebody who does what README.md says.
+struct Reader<'a> {
+    workspace: &'a Workspace,
+    grpcurl: &'a Path,
+    blocks: Vec<blocks::Block>,
+}
+
+impl Reader<'_> {
+    fn scripts(&self, who: &str) -> Vec<&str> {
+        let chosen = self.blocks.iter().filter(|block| block.who == who);
+        chosen.map(|block| block.script.as_str()).collect()
     }
-    Ok(())
+
+    fn execute(&self, who: &str) -> Result<(), Error> {
+        for script in self.scripts(who) {
+            println!("--- {script}");
+            process::run(&mut self.bash(script), BLOCK_LIMIT)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a script from the root, with grpcurl on its `PATH`.
+    fn bash(&self, script: &str) -> Command {
+        let mut bash = process::command("bash");
+        bash.args(["-euo", "pipefail", "-c", script]);
+        let before = std::env::var_os("PATH").unwrap_or_default();
+        let tools = self.grpcurl.parent().map(Path::to_path_buf);
+        let path = std::env::join_paths(tools.into_iter().chain(std::env::split_paths(&before)));
+        bash.env("PATH", path.unwrap_or(before));
+        bash.current_dir(&self.workspace.root);
+        bash
+    }
 }
 
-/// `exec` is not needed: bash runs the last command of a script in its place.
-fn bash(workspace: &Workspace, grpcurl: &Path, script: &str) -> tokio::process::Command {
-    let mut bash = process::command("bash");
-    bash.args(["-euo", "pipefail", "-c", script])
-        .current_dir(&workspace.root);
-    let before = std::env::var_os("PATH").unwrap_or_default();
-    let tools = grpcurl.parent().map(Path::to_path_buf);
-    let path = std::env::join_paths(tools.into_iter().chain(std::env::split_paths(&before)));
-    bash.env("PATH", path.unwrap_or(before));
-    bash
-}
-
-/// The shop writes its endpoints once every service is ready.
-fn wait_until_ready(shop: &mut process::Beside, endpoints: &Path) -> Result<(), Error> {
+/// Runs the script until it succeeds, as long as the shop lives.
+fn wait_until_ready(shop: &mut process::Beside, script: &mut Command) -> Result<(), Error> {
     let begin = Instant::now();
-    while !endpoints.is_file() {
-        if !shop.is_alive() {
-            return Err(Error::Found(
-                "the shop ended before it was ready".to_owned(),
-            ));
+    loop {
+        match process::run(script, BLOCK_LIMIT) {
+            Err(Error::Ended { .. }) if begin.elapsed() < READY_LIMIT && shop.is_alive() => {
+                std::thread::sleep(READY_PAUSE);
+            }
+            ended => return ended,
         }
-        if begin.elapsed() > READY_LIMIT {
-            return Err(Error::Found(format!(
-                "not ready after {} s",
-                READY_LIMIT.as_secs()
-            )));
-        }
-        std::thread::sleep(Duration::from_millis(50));
     }
-    Ok(())
 }

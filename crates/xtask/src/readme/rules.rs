@@ -8,7 +8,7 @@ use crate::tidy::Violation;
 use crate::workspace::Crate;
 
 /// Who executes a block; see the module above.
-const WHO: [&str; 5] = ["first", "shop", "after", "ci", "hand"];
+const WHO: [&str; 6] = ["first", "ready", "shop", "after", "ci", "hand"];
 
 /// Every block says who executes it, every `cargo xtask` line parses, and every
 /// package that cargo is told to build exists.

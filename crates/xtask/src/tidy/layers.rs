@@ -16,8 +16,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("inventory", SERVICE),
     ("payments", SERVICE),
     ("orders", SERVICE),
-    ("provider", SERVICE),
-    ("testkit", SERVICE),
+    ("provider", PROVIDER),
+    ("testkit", &[]),
     ("demo", DEMO),
     ("xtask", &[]),
 ];
@@ -31,6 +31,14 @@ const SERVICE: &[&str] = &[
     "shop-proto",
 ];
 
+/// The stub of somebody else's company speaks no gRPC.
+const PROVIDER: &[&str] = &[
+    "watertight",
+    "watertight-core",
+    "watertight-store",
+    "shop-types",
+];
+
 /// The demo runs them all.
 const DEMO: &[&str] = &[
     "watertight",
@@ -42,7 +50,6 @@ const DEMO: &[&str] = &[
     "payments",
     "orders",
     "provider",
-    "testkit",
 ];
 
 /// What watertight-core must not even link.

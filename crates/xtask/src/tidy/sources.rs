@@ -7,7 +7,7 @@ use crate::workspace::SourceFile;
 const FILE_LINES_MAX: usize = 500;
 
 /// Services with the folders `api/`, `clients/`, `service/` and `store/`.
-const SERVICES: &[&str] = &["inventory", "orders", "payments"];
+const SERVICES: &[&str] = &["inventory", "orders", "payments", "provider"];
 
 /// Crates whose types end at the edge of a service.
 const TRANSPORT: &[&str] = &["axum", "hyper", "tonic", "tonic_types", "tonic_health"];
@@ -122,7 +122,8 @@ fn transport_ends_at_the_edge(both: &Both<'_>) -> Vec<Violation> {
 }
 
 fn only_store_names_the_database(both: &Both<'_>) -> Vec<Violation> {
-    if !both.is_service_source() || both.is_below(&["store"]) {
+    // The whole store of the provider is its ledger.
+    if !both.is_service_source() || both.is_below(&["store", "ledger"]) {
         return Vec::new();
     }
     both.naming(
