@@ -103,8 +103,12 @@ impl Reader<'_> {
 fn wait_until_ready(shop: &mut process::Beside, script: &mut Command) -> Result<(), Error> {
     let begin = Instant::now();
     loop {
-        match process::run(script, BLOCK_LIMIT) {
-            Err(Error::Ended { .. }) if begin.elapsed() < READY_LIMIT && shop.is_alive() => {
+        let ended = process::run(script, BLOCK_LIMIT);
+        if !shop.is_alive() {
+            return Err(Error::Found("the shop ended by itself".to_owned()));
+        }
+        match ended {
+            Err(Error::Ended { .. }) if begin.elapsed() < READY_LIMIT => {
                 std::thread::sleep(READY_PAUSE);
             }
             ended => return ended,
