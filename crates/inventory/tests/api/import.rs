@@ -1,0 +1,145 @@
+//! ImportCatalog: good rows are kept, bad ones come back.
+
+use shop_proto::inventory::*;
+
+use crate::support::*;
+
+fn rejected(answer: &ImportCatalogResponse) -> Vec<(i64, &str)> {
+    answer
+        .rejected_rows
+        .iter()
+        .map(|row| (row.row, row.field.as_str()))
+        .collect()
+}
+
+#[tokio::test]
+async fn good_rows_are_kept_and_bad_rows_come_back() {
+    let dir = testkit::temp_dir();
+    let mut service = Service::start(dir.path(), &[]).await;
+    let client = &mut service.client;
+    let nameless = CatalogItem {
+        name: String::new(),
+        ..item("b", 1, "EUR", 1)
+    };
+    let long_name = CatalogItem {
+        name: "x".repeat(201),
+        ..item("b", 1, "EUR", 1)
+    };
+    let free = CatalogItem {
+        price: None,
+        ..item("b", 1, "EUR", 1)
+    };
+    let first = vec![
+        item("a", 1, "EUR", 1),
+        item("no spaces", 1, "EUR", 1),
+        nameless,
+        long_name,
+        free,
+    ];
+    let second = vec![
+        item("b", -1, "EUR", 1),
+        item("b", 1, "XXX", 1),
+        item("b", 1, "eur", 1),
+        item("b", 1, "", 1),
+        item("b", 1, "EUR", -1),
+        item("b", 1, "EUR", 1_000_000_001),
+        item("a", 1, "USD", 1),
+        item("c", 0, "JPY", 0),
+    ];
+    let answer = import(client, "i", vec![first.clone(), second.clone()])
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.imported, answer.already_imported, answer.rejected),
+        (2, 0, 11)
+    );
+    let bad = [
+        (2, "sku"),
+        (3, "name"),
+        (4, "name"),
+        (5, "price"),
+        (6, "price.amount"),
+        (7, "price.currency"),
+        (8, "price.currency"),
+        (9, "price.currency"),
+        (10, "quantity"),
+        (11, "quantity"),
+        (12, "price.currency"),
+    ];
+    assert_eq!(rejected(&answer), bad);
+    assert!(
+        answer
+            .rejected_rows
+            .iter()
+            .all(|row| !row.reason.is_empty())
+    );
+    assert_eq!(pieces(client, "a").await, (1, 0, 0));
+    assert_eq!(pieces(client, "c").await, (0, 0, 0));
+
+    let before = stock(client, "a").await;
+    let again = import(client, "i", vec![first, second]).await.unwrap();
+    assert_eq!(again.imported, 0, "the same import changes nothing");
+    assert_eq!(stock(client, "a").await, before);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_import_that_was_cut_goes_on() {
+    let dir = testkit::temp_dir();
+    let mut service = Service::start(dir.path(), &[]).await;
+    let client = &mut service.client;
+    let message = |from: usize| -> Vec<_> {
+        (from..from + 500)
+            .map(|i| item(&format!("sku-{i}"), 1, "EUR", 1))
+            .collect()
+    };
+    let cut = import(client, "i", vec![message(0), message(500)])
+        .await
+        .unwrap();
+    assert_eq!((cut.imported, cut.already_imported), (1_000, 0));
+    let all = vec![message(0), message(500), message(1_000)];
+    let whole = import(client, "i", all).await.unwrap();
+    assert_eq!((whole.imported, whole.already_imported), (500, 1_000));
+    for sku in ["sku-0", "sku-999", "sku-1499"] {
+        assert_eq!(pieces(client, sku).await, (1, 0, 0));
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_list_of_bad_rows_is_bounded() {
+    let dir = testkit::temp_dir();
+    let mut service = Service::start(dir.path(), &[]).await;
+    let client = &mut service.client;
+    let bad = || (0..900).map(|_| item("", 1, "EUR", 1)).collect();
+    let answer = import(client, "i", vec![bad(), bad()]).await.unwrap();
+    assert_eq!((answer.imported, answer.rejected), (0, 1_800));
+    assert_eq!(answer.rejected_rows.len(), 1_000);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn streams_that_are_no_import_are_refused() {
+    let dir = testkit::temp_dir();
+    let mut service = Service::start(dir.path(), &[]).await;
+    let client = &mut service.client;
+    assert_invalid(import(client, "i", vec![]).await, &["import_id"]);
+    let one = || vec![item("a", 1, "EUR", 1)];
+    assert_invalid(import(client, "", vec![one()]).await, &["import_id"]);
+    let long = "x".repeat(256);
+    assert_invalid(import(client, &long, vec![one()]).await, &["import_id"]);
+    let many = (0..1_001).map(|_| item("a", 1, "EUR", 1)).collect();
+    assert_invalid(import(client, "i", vec![many]).await, &["items"]);
+    let renamed = ["i", "j"].map(|id| ImportCatalogRequest {
+        import_id: id.to_owned(),
+        items: one(),
+    });
+    let answer = client.import_catalog(tokio_stream::iter(renamed)).await;
+    assert_invalid(answer, &["import_id"]);
+    assert_eq!(
+        pieces(client, "a").await,
+        (1, 0, 0),
+        "the first message stays"
+    );
+    service.stop().await;
+}
