@@ -6,9 +6,11 @@
 use crate::health::GrpcHealth;
 use crate::server::{PlainTcp, Routes, Server, ServerConfig};
 use crate::{ListenerTag, Readiness, Running, Scope, StartError, admin, telemetry};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +37,7 @@ struct Duty {
     admin: TcpListener,
     readiness: Readiness,
     health: GrpcHealth,
+    signals: Signals,
     work: Scope,
     shutdown_max: Duration,
     asked: watch::Sender<&'static str>,
@@ -54,12 +57,14 @@ impl Ops {
             .enable_all()
             .build()
             .map_err(failed)?;
+        let signals = Signals::listen(&runtime).map_err(failed)?;
         let (sender, asked) = watch::channel("");
         let stop = CancellationToken::new();
         let duty = Duty {
             admin,
             readiness: running.readiness().clone(),
             health: running.health.clone(),
+            signals,
             work: running.scope().clone(),
             shutdown_max: running.shutdown_max(),
             asked: sender,
@@ -104,7 +109,7 @@ impl Ops {
 }
 
 impl Duty {
-    async fn run(self) {
+    async fn run(mut self) {
         let scope = Scope::root("ops");
         let config = ServerConfig {
             metrics: false,
@@ -130,44 +135,55 @@ impl Duty {
             async move { health.refresh().await }
         });
         tokio::select! {
-            () = signals(&self.asked, self.shutdown_max) => {}
+            () = self.signals.serve(&self.asked, self.shutdown_max) => {}
             () = self.stop.cancelled() => {}
         }
         scope.cancel();
     }
 }
 
-/// First signal: ask for shutdown. Second, or a shutdown that overstays its
-/// limits: end the process, whatever the work runtime is doing.
-async fn signals(asked: &watch::Sender<&'static str>, shutdown_max: Duration) {
-    let (mut interrupt, mut terminate) = match (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) {
-        (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::error!(%error, "cannot listen for signals");
-            return std::future::pending().await;
-        }
-    };
-    let (first, _) = next(&mut interrupt, &mut terminate).await;
-    asked.send_replace(first);
-    tokio::select! {
-        (name, code) = next(&mut interrupt, &mut terminate) => {
-            tracing::warn!(signal = name, "second signal, ending at once");
-            end_process(code);
-        }
-        () = tokio::time::sleep(shutdown_max + OVERTIME) => {
-            tracing::error!("shutdown did not end in time, ending the process");
-            end_process(1);
-        }
-    }
+/// The signals that end a service.
+#[derive(Debug)]
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
 }
 
-async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> (&'static str, i32) {
-    tokio::select! {
-        _ = interrupt.recv() => ("SIGINT", 130),
-        _ = terminate.recv() => ("SIGTERM", 143),
+impl Signals {
+    /// Listens from now on: before anybody is told that the service is ready,
+    /// or a signal sent right then would still end the process the hard way.
+    fn listen(runtime: &Runtime) -> io::Result<Self> {
+        let _context = runtime.enter();
+        let interrupt = signal(SignalKind::interrupt())?;
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self {
+            interrupt,
+            terminate,
+        })
+    }
+
+    /// First signal: ask for shutdown. Second, or a shutdown that overstays
+    /// its limits: end the process, whatever the work runtime is doing.
+    async fn serve(&mut self, asked: &watch::Sender<&'static str>, shutdown_max: Duration) {
+        let (first, _) = self.next().await;
+        asked.send_replace(first);
+        tokio::select! {
+            (name, code) = self.next() => {
+                tracing::warn!(signal = name, "second signal, ending at once");
+                end_process(code);
+            }
+            () = tokio::time::sleep(shutdown_max + OVERTIME) => {
+                tracing::error!("shutdown did not end in time, ending the process");
+                end_process(1);
+            }
+        }
+    }
+
+    async fn next(&mut self) -> (&'static str, i32) {
+        tokio::select! {
+            _ = self.interrupt.recv() => ("SIGINT", 130),
+            _ = self.terminate.recv() => ("SIGTERM", 143),
+        }
     }
 }
 

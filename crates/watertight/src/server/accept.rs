@@ -71,32 +71,42 @@ fn configure(stream: &TcpStream) {
 
 /// One of the server's `connections_max` places, given back on drop.
 #[derive(Debug)]
-pub(super) struct Slot(Arc<Shared>);
+pub(super) struct Slot {
+    shared: Arc<Shared>,
+    open: metrics::Gauge,
+}
 
 impl Slot {
     /// A place, or `None` at the cap: the caller drops the connection, and
     /// its peer sees it closed at once.
     fn take(shared: &Arc<Shared>, tag: ListenerTag) -> Option<Self> {
-        let before = shared.connections.fetch_add(1, Ordering::Relaxed);
-        let slot = Self(Arc::clone(shared));
-        if before >= shared.config.connections_max {
+        let max = shared.config.connections_max;
+        let one_more = |n: usize| (n < max).then_some(n + 1);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        if shared
+            .connections
+            .fetch_update(set, fetch, one_more)
+            .is_err()
+        {
             metrics::counter!("server_connections_refused_total", "listener" => tag.0).increment(1);
             return None;
         }
-        metrics::gauge!("server_connections").increment(1.0);
-        Some(slot)
+        let open = metrics::gauge!("server_connections", "listener" => tag.0);
+        open.increment(1.0);
+        Some(Self {
+            shared: Arc::clone(shared),
+            open,
+        })
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.0
+        &self.shared
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let before = self.0.connections.fetch_sub(1, Ordering::Relaxed);
-        if before <= self.0.config.connections_max {
-            metrics::gauge!("server_connections").decrement(1.0);
-        }
+        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+        self.open.decrement(1.0);
     }
 }

@@ -88,7 +88,7 @@ impl http_body::Body for ScopedBody {
         if this.sleep.is_none() {
             let deadline = stream_deadline(this.finish, *this.asked);
             if !*this.asked {
-                *this.stream = Some(this.finish.shared.scope.with_deadline(deadline));
+                *this.stream = Some(this.finish.shared.requests.with_deadline(deadline));
             }
             this.sleep
                 .set(Some(tokio::time::sleep_until(deadline.instant())));

@@ -75,6 +75,18 @@ fn parse_ms(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever a caller writes, it gets no more than the maximum.
+        #[test]
+        fn no_header_buys_more_than_the_maximum(grpc: bool, value in "[ -~]{0,24}|[0-9]{1,8}[HMSmun]") {
+            if let Ok(budget) = asked(grpc, &value) {
+                prop_assert!(budget.asked && !budget.left.is_zero());
+                prop_assert!(budget.left <= ServerConfig::default().request_timeout_max);
+            }
+        }
+    }
 
     fn asked(grpc: bool, value: &str) -> Result<Budget, Refusal> {
         let mut headers = HeaderMap::new();

@@ -50,10 +50,13 @@ pub(crate) struct Shared {
     series: SeriesTable,
     /// Owner of accept loops and connections.
     scope: Scope,
+    /// Parent of the requests' scopes. Not the connections': those are closed
+    /// first, and a request being drained may still spawn.
+    requests: Scope,
     /// Cancelled: stop accepting, finish what runs.
     stop: CancellationToken,
     connections: AtomicUsize,
-    /// Requests that ended because the server's scope was cancelled.
+    /// Requests that ended because their connections were cut off.
     cut: Mutex<Vec<(String, Duration)>>,
 }
 
@@ -67,6 +70,7 @@ impl Server {
             routes,
             series,
             scope: scope.child("server"),
+            requests: scope.child("request"),
             stop: CancellationToken::new(),
             connections: AtomicUsize::new(0),
             cut: Mutex::default(),
@@ -121,6 +125,7 @@ impl Server {
     pub async fn shutdown(&self, drain: Duration) -> Stragglers {
         self.shared.stop.cancel();
         let stragglers = self.shared.scope.close(drain).await;
+        self.shared.requests.cancel();
         let cut = std::mem::take(&mut *self.shared.lock_cut());
         for (request, age) in cut {
             tracing::warn!(

@@ -41,10 +41,14 @@ impl RequestService {
         } else {
             Target::Http(request.method().clone(), RouteCell::default())
         };
+        let started = Instant::now();
         let finish = Finish {
             shared: Arc::clone(&self.shared),
-            scope: self.shared.scope.with_deadline(Deadline::after(left)),
-            started: Instant::now(),
+            scope: self
+                .shared
+                .requests
+                .with_deadline(Deadline::at(started + left)),
+            started,
             target,
             outcome: Outcome::Left,
             complete: false,

@@ -20,12 +20,14 @@ pub(crate) const LIVENESS: Duration = Duration::from_secs(60);
 /// `grpc-timeout` it got; `Left` the milliseconds left in its scope; `Hang`
 /// never answers; `Panic` does; `Next` asks the next hop for its `Timeout`;
 /// `Stream` sends three items and then hangs; `StreamSlow` sends two with a
-/// pause; `Child` leaves a task behind in the request's scope.
+/// pause; `SpawnLate` waits for the gate and then spawns; `Child` leaves a task behind in the request's scope.
 #[derive(Clone, Default)]
 pub(crate) struct Echo {
     pub(crate) next: Option<GrpcChannel>,
     /// Handlers (and children of theirs) that are running now.
     pub(crate) running: Arc<AtomicUsize>,
+    /// Opens for `SpawnLate`.
+    pub(crate) gate: Arc<tokio::sync::Notify>,
 }
 
 impl NamedService for Echo {
@@ -96,6 +98,14 @@ impl UnaryService<String> for Method {
                     Some(next) => call(next, "Timeout", String::new()).await?,
                     None => return Err(Status::failed_precondition("no next hop")),
                 },
+                "SpawnLate" => {
+                    echo.gate.notified().await;
+                    let task = request
+                        .scope()
+                        .spawn("late", async { "spawned".to_owned() });
+                    task.await
+                        .map_err(|error| Status::internal(error.to_string()))?
+                }
                 "Child" => {
                     drop(request.scope().spawn("child", async move {
                         let _running = running;

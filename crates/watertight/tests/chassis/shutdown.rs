@@ -86,3 +86,23 @@ async fn jobs_end_before_hooks_and_hooks_run_in_order() {
     assert!(stragglers.is_empty());
     assert_eq!(*seen.lock().unwrap(), ["job", "work", "first", "second"]);
 }
+
+#[tokio::test]
+async fn a_request_being_drained_may_still_spawn() {
+    let echo = Echo::default();
+    let (running, channel) = echo_server(echo.clone(), &[]).await;
+    let caller = async { call(channel, "SpawnLate", String::new()).await };
+    let end = async {
+        wait_until_async(LIVENESS, async || echo.running.load(Ordering::SeqCst) == 1).await;
+        let addr = running.addr();
+        let gate = Arc::clone(&echo.gate);
+        let (stragglers, ()) = tokio::join!(running.shutdown(), async move {
+            // Refused: accepting has stopped, and the connections are being drained.
+            wait_until_async(LIVENESS, async || TcpStream::connect(addr).await.is_err()).await;
+            gate.notify_one();
+        });
+        assert!(stragglers.is_empty());
+    };
+    let (answer, ()) = tokio::join!(caller, end);
+    assert_eq!(answer.unwrap(), "spawned");
+}
