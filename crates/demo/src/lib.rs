@@ -1,1 +1,38 @@
-//! demo
+//! The whole shop on one machine: a supervisor for its processes, customers who
+//! order, and a checker who believes nothing.
+//!
+//! One binary is everything: without a command it is the supervisor, with
+//! `serve NAME` it is one of the services, so that killing one kills nothing
+//! else.
+//!
+//! ```text
+//! cli ─► run, verify, soak, bench ─► stage ─► supervise   processes, ports, data directory
+//!                                          ├► load        customers: open and closed loop
+//!                                          ├► settle      resolve what is unknown
+//!                                          └► shop, check read everything, compare
+//! ```
+//!
+//! The checker knows nothing of the services but their public protocols: it
+//! reads gRPC and the provider's HTTP ledger, never a store.
+
+mod bench;
+mod catalog;
+mod check;
+mod cli;
+mod console;
+mod hand;
+mod load;
+mod report;
+mod retry;
+mod run;
+mod serve;
+mod services;
+mod settle;
+mod shop;
+mod signals;
+mod soak;
+mod stage;
+mod supervise;
+mod verify;
+
+pub use cli::main;

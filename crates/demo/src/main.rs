@@ -1,2 +1,7 @@
-//! demo
-fn main() {}
+//! The demo: `cargo run --release -p demo`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    demo::main()
+}

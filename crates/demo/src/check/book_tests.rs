@@ -1,0 +1,220 @@
+//! Tests of the checker's memory: replay, and what it finds by itself.
+
+use shop_proto::{
+    common,
+    orders::{OrderStatus, PricedLine},
+};
+
+use super::*;
+
+pub(super) fn order(id: OrderId, body: Body, status: OrderStatus) -> Order {
+    Order {
+        id: id.to_string(),
+        customer_id: "demo-r-0".into(),
+        status: status.into(),
+        lines: body
+            .lines()
+            .map(|(sku, quantity)| PricedLine {
+                sku: sku.into(),
+                quantity,
+                unit_price: None,
+            })
+            .collect(),
+        total: Some(common::Money {
+            amount: body.total_cents(),
+            currency: "EUR".into(),
+        }),
+        ..Order::default()
+    }
+}
+
+fn one() -> Body {
+    Body::new([("timer", 1)], Method::Ok).unwrap()
+}
+
+fn book() -> (Book, Slot) {
+    let mut book = Book::default();
+    book.begin_run("r").unwrap();
+    let slot = book.place(one()).unwrap();
+    (book, slot)
+}
+
+#[test]
+fn keys_name_the_run_and_the_order() {
+    let (mut book, slot) = book();
+    assert_eq!(book.key(slot), "demo-r-0");
+    book.begin_run("s").unwrap();
+    let next = book.place(one()).unwrap();
+    assert_eq!(book.key(next), "demo-s-0");
+    assert_eq!(book.key(slot), "demo-r-0");
+    assert_eq!(book.this_run().count(), 1);
+    assert_eq!(book.recent(0).unwrap().0, next);
+    assert!(book.recent(2).is_none());
+}
+
+#[test]
+fn two_orders_under_one_key_are_found() {
+    let (mut book, slot) = book();
+    let (a, b) = (OrderId::at(1), OrderId::at(2));
+    assert!(
+        book.answered(slot, &order(a, one(), OrderStatus::Confirmed))
+            .is_ok()
+    );
+    assert!(
+        book.answered(slot, &order(a, one(), OrderStatus::Confirmed))
+            .is_ok()
+    );
+    let found = book.answered(slot, &order(b, one(), OrderStatus::Confirmed));
+    assert_eq!(found.count(Invariant::Doubled), 1);
+}
+
+#[test]
+fn another_answer_under_one_key_is_found() {
+    let (mut book, slot) = book();
+    let id = OrderId::at(1);
+    assert!(
+        book.answered(slot, &order(id, one(), OrderStatus::Pending))
+            .is_ok()
+    );
+    assert!(
+        book.answered(slot, &order(id, one(), OrderStatus::Rejected))
+            .is_ok()
+    );
+    let found = book.answered(slot, &order(id, one(), OrderStatus::Confirmed));
+    assert_eq!(found.count(Invariant::KeyReused), 1);
+    let found = book.answered(slot, &order(id, one().altered(), OrderStatus::Rejected));
+    assert_eq!(found.count(Invariant::Changed), 1);
+}
+
+#[test]
+fn an_acknowledged_order_is_never_forgotten() {
+    let (mut book, slot) = book();
+    let id = OrderId::at(1);
+    book.unknown(slot);
+    assert_eq!(book.get(slot).answer, Answer::Unknown);
+    assert!(
+        book.answered(slot, &order(id, one(), OrderStatus::Confirmed))
+            .is_ok()
+    );
+    book.unknown(slot);
+    book.failed(slot);
+    book.unsent(slot);
+    assert_eq!(book.get(slot).answer, Answer::Order(id, Status::Confirmed));
+    book.cancel_asked(slot);
+    assert!(
+        book.answered(slot, &order(id, one(), OrderStatus::Cancelled))
+            .is_ok()
+    );
+    book.cancelled(slot);
+    book.cancel_asked(slot);
+    assert_eq!(book.get(slot).cancel, Cancel::Done);
+}
+
+#[test]
+fn deliveries_are_bounded_from_both_sides() {
+    let mut book = Book::default();
+    let timer = catalog::index_of("timer").unwrap();
+    assert_eq!(book.received_bounds(timer), (0, catalog::PLENTY));
+    book.seeded();
+    book.seeded();
+    assert_eq!(
+        book.received_bounds(timer),
+        (catalog::PLENTY, catalog::PLENTY)
+    );
+    book.receive(
+        "a",
+        Receipt {
+            article: timer,
+            pieces: 5,
+        },
+    );
+    assert_eq!(
+        book.received_bounds(timer),
+        (catalog::PLENTY, catalog::PLENTY + 5)
+    );
+    assert_eq!(book.open_receipts().len(), 1);
+    book.received("a");
+    book.received("a");
+    assert_eq!(
+        book.received_bounds(timer),
+        (catalog::PLENTY + 5, catalog::PLENTY + 5)
+    );
+}
+
+#[test]
+fn a_journal_tells_the_same_story() {
+    let id = OrderId::at(5);
+    let place = |seq| Entry::Place {
+        seq,
+        lines: vec![("timer".into(), 1)],
+        method: "pm_card_ok".into(),
+    };
+    let story = [
+        Entry::Run {
+            run: "r".into(),
+            seed: 1,
+            at_ms: 0,
+        },
+        Entry::CatalogDone,
+        place(0),
+        place(1),
+        place(2),
+        place(3),
+        Entry::Placed {
+            of: (0, 1),
+            id: id.to_string(),
+            status: Status::Confirmed,
+        },
+        Entry::Failed {
+            of: (0, 2),
+            why: String::new(),
+        },
+        Entry::Unsent { of: (0, 3) },
+        Entry::Run {
+            run: "s".into(),
+            seed: 1,
+            at_ms: 0,
+        },
+        Entry::Cancel { of: (0, 1) },
+        Entry::Cancelled { of: (0, 1) },
+        Entry::Receive {
+            id: "x".into(),
+            sku: "timer".into(),
+            pieces: 3,
+        },
+    ];
+    let mut book = Book::default();
+    for entry in &story {
+        book.replay(entry).unwrap();
+    }
+    let answers: Vec<_> = book.iter().map(|(_, order)| order.answer).collect();
+    let cancelled = Answer::Order(id, Status::Cancelled);
+    assert_eq!(
+        answers,
+        [Answer::Planned, cancelled, Answer::Failed, Answer::Unsent]
+    );
+    assert_eq!(book.unknowns().len(), 1);
+    assert_eq!(book.unsettled(), []);
+    assert_eq!(book.open_receipts().len(), 1);
+    assert!(book.is_seeded());
+}
+
+#[test]
+fn an_impossible_journal_is_refused() {
+    let mut book = Book::default();
+    assert_eq!(
+        book.replay(&Entry::Unsent { of: (0, 0) }),
+        Err(BookError::NoRun)
+    );
+    book.begin_run("r").unwrap();
+    assert_eq!(
+        book.replay(&Entry::Unsent { of: (0, 0) }),
+        Err(BookError::NoSuchOrder(0))
+    );
+    let bad = Entry::Place {
+        seq: 0,
+        lines: vec![],
+        method: "pm_card_ok".into(),
+    };
+    assert_eq!(book.replay(&bad), Err(BookError::BadBody(0)));
+}

@@ -1,0 +1,27 @@
+//! The external checker: what was asked, what was answered, and whether the
+//! shop agrees.
+//!
+//! It knows the shop from outside alone: gRPC and the provider's HTTP ledger.
+//! [`Book`] is its memory, [`Journal`] makes that memory durable, [`Audit`]
+//! compares it with what the shop says of itself, [`Live`] is the cheap part of
+//! that for every second.
+
+mod audit;
+mod body;
+mod book;
+mod entry;
+mod findings;
+mod journal;
+mod ledger;
+mod live;
+mod outcome;
+
+pub(crate) use audit::Audit;
+pub(crate) use body::{Body, Method};
+pub(crate) use book::{Answer, Book, BookError, Receipt, Slot, Tracked};
+pub(crate) use entry::{Entry, Status};
+pub(crate) use findings::{Findings, Invariant};
+pub(crate) use journal::{Journal, JournalError};
+pub(crate) use ledger::{Authorization, LedgerPage};
+pub(crate) use live::{Live, balance};
+pub(crate) use outcome::{CallError, Verdict};

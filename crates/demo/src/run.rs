@@ -1,0 +1,320 @@
+//! `demo`: the shop, its customers, a line a second, a verification at the end.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use watertight_core::Scope;
+
+use crate::{
+    console::Console,
+    hand,
+    load::{OpenLoop, keep_shop, open_loop},
+    report::{self, Ends, RunReport, counts, mib},
+    signals::Signals,
+    stage::{DemoError, Setting, Stage, Verified},
+    supervise::{DataDir, Ports, Tuning},
+};
+
+/// How long a customer waits for an answer.
+const CALL_MAX: Duration = Duration::from_secs(10);
+
+/// Calls in flight at most: twenty seconds of the default load.
+const IN_FLIGHT_MAX: usize = 8_192;
+
+/// Sets of connections.
+const CONNECTIONS: usize = 4;
+
+/// Arguments of the default command.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Orders a second; other calls come beside them
+    #[arg(long, default_value_t = 50.0, value_parser = rps)]
+    pub(crate) rps: f64,
+    /// Stops after this time, for example 30s or 5m; without it, on Ctrl-C
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) time: Option<Duration>,
+    /// Keeps the data here and takes it up again; without it, a temporary directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The first of ten ports in a row
+    #[arg(long, default_value_t = 7_400, value_name = "PORT")]
+    pub(crate) base_port: u16,
+    /// Places orders alone, without reads, cancellations and repeats
+    #[arg(long)]
+    pub(crate) orders_only: bool,
+    /// What the random choices are drawn from; without it, another one each time
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Writes one object as the last line of stdout, all else to stderr
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `30s`, `500ms`, `5m`, `1h`, or seconds.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number
+        .parse()
+        .map_err(|_bad| "must be a number and ms, s, m or h")?;
+    let ms = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("the unit must be ms, s, m or h".to_owned()),
+    };
+    let total = number
+        .checked_mul(ms)
+        .filter(|&total| (1..=MAX_MS).contains(&total));
+    total
+        .map(Duration::from_millis)
+        .ok_or_else(|| "must be 1 ms to 10,000 h".to_owned())
+}
+
+/// The longest run, in milliseconds.
+const MAX_MS: u64 = 36_000_000_000;
+
+fn rps(text: &str) -> Result<f64, String> {
+    let rps = text.parse().map_err(|_bad| "must be a number")?;
+    let range = 0.1..=20_000.0;
+    if range.contains(&rps) {
+        Ok(rps)
+    } else {
+        Err("must be 0.1 to 20000".to_owned())
+    }
+}
+
+/// A seed: the given one, or any.
+pub(crate) fn seed(given: Option<u64>) -> u64 {
+    // As JSON numbers are read by many programs: at most 53 bits.
+    given.unwrap_or_else(|| rand::random::<u64>() >> 11)
+}
+
+/// Runs the demo; `Ok(true)` if all invariants hold.
+///
+/// # Errors
+///
+/// [`DemoError`] if the shop can't be started or verified.
+///
+/// # Cancel safety
+///
+/// Dropped, the processes end.
+pub(crate) async fn run(args: RunArgs) -> Result<bool, DemoError> {
+    let console = Console::new(args.json);
+    let mut signals = Signals::new()?;
+    let load = OpenLoop {
+        rps: args.rps,
+        orders_only: args.orders_only,
+        seed: seed(args.seed),
+        in_flight_max: IN_FLIGHT_MAX,
+    };
+    let setting = Setting {
+        console,
+        ports: Ports::from_base(args.base_port)?,
+        dir: DataDir::open(args.data.as_deref())?,
+        tuning: Tuning::default(),
+        journal: true,
+        connections: CONNECTIONS,
+        call_max: CALL_MAX,
+        seed: load.seed,
+    };
+    let stage = tokio::select! {
+        stage = Stage::open(setting) => stage?,
+        () = signals.next() => return Err(DemoError::Interrupted),
+    };
+    let mut report = RunReport {
+        ready_ms: millis(stage.ready),
+        ..RunReport::default()
+    };
+    let outcome = tokio::select! {
+        outcome = sell(&stage, load, args.time, console, &mut signals, &mut report) => outcome,
+        () = stage.gave_up() => Ok(None),
+    };
+    finish(stage, outcome, report, console, signals).await
+}
+
+/// Milliseconds as programs like them.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Seeds, sells until it is told to stop, waits for what is in flight. Gives
+/// when the load ended.
+async fn sell(
+    stage: &Stage,
+    load: OpenLoop,
+    time: Option<Duration>,
+    console: Console,
+    signals: &mut Signals,
+    report: &mut RunReport,
+) -> Result<Option<Instant>, DemoError> {
+    stage.seed().await?;
+    hand::print(console, stage.supervisor.plan());
+    let (start, cpu) = (Instant::now(), stage.supervisor.cpu_time());
+    let customers = Customers::start(stage, load);
+    let end = time.map(|time| start + time);
+    print_lines(stage, console, signals, end, &customers.stock_seen).await;
+    let took = start.elapsed();
+    report.rss_mib = stage.rss_mib();
+    customers.stop(stage).await;
+    let total = stage.session.stats().total();
+    report.window(&total, took);
+    let after = stage.supervisor.cpu_time();
+    report.cpu_us_per_order = report::cpu_us_per_order(&cpu, &after, total.orders);
+    Ok(Some(Instant::now()))
+}
+
+/// The load and the shop's keeper, in a scope of their own.
+pub(crate) struct Customers {
+    scope: Scope,
+    stock_seen: Arc<AtomicBool>,
+}
+
+impl Customers {
+    /// Begins to send calls, and to look after the shelves once a second.
+    pub(crate) fn start(stage: &Stage, load: OpenLoop) -> Self {
+        let scope = stage.scope.child("customers");
+        let session = stage.session.clone();
+        let calls = scope.clone();
+        drop(scope.spawn("open loop", async move {
+            open_loop(&calls, &session, load).await
+        }));
+        let (session, seconds) = (stage.session.clone(), Arc::new(AtomicU64::new(0)));
+        let stock_seen = Arc::new(AtomicBool::new(true));
+        let seen = stock_seen.clone();
+        scope.every("keep shop", Duration::from_secs(1), move |_scope| {
+            let (session, seen) = (session.clone(), seen.clone());
+            let second = seconds.fetch_add(1, Ordering::Relaxed);
+            async move { seen.store(keep_shop(&session, second).await, Ordering::Relaxed) }
+        });
+        Self { scope, stock_seen }
+    }
+
+    /// Stops the load and waits for what is in flight.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, what is in flight goes on.
+    pub(crate) async fn stop(self, stage: &Stage) {
+        stage.session.stop.cancel();
+        // Calls end by themselves: each has a deadline.
+        self.scope.close(CALL_MAX + Duration::from_secs(2)).await;
+    }
+}
+
+/// A line a second until a signal, the end of the time, or trouble.
+async fn print_lines(
+    stage: &Stage,
+    console: Console,
+    signals: &mut Signals,
+    end: Option<Instant>,
+    stock_seen: &AtomicBool,
+) {
+    let start = Instant::now();
+    for second in 1_u64.. {
+        let next = start + Duration::from_secs(second);
+        let last = end.is_some_and(|end| end <= next);
+        tokio::select! {
+            () = tokio::time::sleep_until(end.map_or(next, |end| end.min(next))) => {}
+            () = signals.next() => {
+                console.line("stopping: waiting for orders under way, then verifying (again: at once)");
+                return;
+            }
+            () = stage.session.stop.cancelled() => return,
+        }
+        console.line(line(stage, second, stock_seen.load(Ordering::Relaxed)));
+        if last {
+            return;
+        }
+    }
+}
+
+fn line(stage: &Stage, second: u64, stock_seen: bool) -> String {
+    let window = stage.session.stats().turn();
+    let ms = |ms: Option<f64>| ms.map_or("-".to_owned(), |ms| format!("{ms:.1}"));
+    let violations = stage.session.keeper.findings().total();
+    let invariants = match (violations, stock_seen) {
+        (0, true) => "ok".to_owned(),
+        (0, false) => "ok, stock not seen".to_owned(),
+        (violated, _) => format!("{violated} VIOLATED"),
+    };
+    format!(
+        "{second:>5} s  {:>4} orders/s  {:>5} calls/s  p50 {:>5} ms  p99 {:>5} ms  \
+         errors {}  rss MiB {}  invariants {invariants}",
+        window.orders,
+        window.calls,
+        ms(window.place.ms(0.5)),
+        ms(window.place.ms(0.99)),
+        counts(&window.errors),
+        mib(&stage.rss_mib()),
+    )
+}
+
+/// Verifies unless something went wrong before, stops the shop, reports.
+async fn finish(
+    stage: Stage,
+    outcome: Result<Option<Instant>, DemoError>,
+    mut report: RunReport,
+    console: Console,
+    mut signals: Signals,
+) -> Result<bool, DemoError> {
+    report.restarts = stage.supervisor.deaths();
+    let verified = match outcome {
+        Ok(Some(since)) => {
+            console.line("verifying from outside: orders, stock, payments, the provider's ledger");
+            tokio::select! {
+                verified = stage.verify(since) => verified,
+                () = signals.next() => Err(DemoError::Interrupted),
+            }
+        }
+        Ok(None) => Err(stage.why_gave_up()),
+        Err(error) => Err(error),
+    };
+    let ends = Ends::of(&stage.session.keeper.book());
+    let stopped = stage.close().await;
+    let mut verified: Verified = verified?;
+    verified.findings.merge(stopped?);
+    report.ends(ends);
+    report.verified(&verified);
+    report.print(console);
+    report::print_findings(console, &verified.findings);
+    console.object(&report);
+    Ok(report.invariants_ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7_200)));
+        for bad in [
+            "",
+            "s",
+            "-1s",
+            "0s",
+            "1d",
+            "99999999999h",
+            "18446744073709551615h",
+        ] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+        for bad in ["0", "-1", "NaN", "inf", "x", "20001"] {
+            assert!(rps(bad).is_err(), "{bad}");
+        }
+    }
+}

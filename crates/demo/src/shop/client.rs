@@ -1,0 +1,232 @@
+//! Calls with a deadline each, and errors that say what may be concluded.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use shop_proto::{
+    MESSAGE_BYTES_MAX, inventory,
+    inventory::{Stock, inventory_service_client::InventoryServiceClient},
+    orders,
+    orders::{Order, orders_service_client::OrdersServiceClient},
+    payments,
+    payments::{Payment, payments_service_client::PaymentsServiceClient},
+};
+use tonic::{
+    Request, Response, Status,
+    transport::{Channel, Endpoint},
+};
+use watertight::HttpClient;
+use watertight_core::{Deadline, Scope};
+
+use crate::{
+    check::{CallError, LedgerPage},
+    services::Service,
+    supervise::Plan,
+};
+
+/// How long a connection may take to be made.
+const CONNECT_MAX: Duration = Duration::from_secs(1);
+
+/// What a call gets beyond the deadline that the server was told: the server's
+/// own answer is worth more than ours.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// Rows of a page.
+const PAGE: i32 = 1_000;
+
+/// Clients of all services; clones share the connections.
+///
+/// The connections are tonic's own, not the chassis': a checker that shares its
+/// client with the services it checks would share its faults too.
+#[derive(Clone, Debug)]
+pub(crate) struct Shop {
+    orders: OrdersServiceClient<Channel>,
+    inventory: InventoryServiceClient<Channel>,
+    payments: PaymentsServiceClient<Channel>,
+    provider: HttpClient,
+    provider_url: String,
+    scope: Scope,
+    call_max: Duration,
+}
+
+fn channel(url: String) -> Result<Channel, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(url)?;
+    Ok(endpoint
+        .connect_timeout(CONNECT_MAX)
+        .tcp_nodelay(true)
+        .connect_lazy())
+}
+
+impl Shop {
+    /// Clients of the shop that a plan describes; they connect when first used.
+    ///
+    /// # Errors
+    ///
+    /// If a URL is none, which a plan's never is.
+    pub(crate) fn new(
+        scope: &Scope,
+        plan: &Plan,
+        call_max: Duration,
+    ) -> Result<Self, tonic::transport::Error> {
+        let orders = channel(plan.url(Service::Orders))?;
+        let inventory = channel(plan.url(Service::Inventory))?;
+        let payments = channel(plan.url(Service::Payments))?;
+        Ok(Self {
+            orders: OrdersServiceClient::new(orders).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            inventory: InventoryServiceClient::new(inventory)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            payments: PaymentsServiceClient::new(payments)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            provider: HttpClient::new("provider"),
+            provider_url: plan.url(Service::Provider),
+            scope: scope.child("call"),
+            call_max,
+        })
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.call_max);
+        request
+    }
+
+    async fn answer<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, CallError> {
+        match Deadline::after(self.call_max + GRACE).run(call).await {
+            Ok(answer) => Ok(answer?.into_inner()),
+            Err(_passed) => Err(CallError::timed_out()),
+        }
+    }
+
+    /// PlaceOrder.
+    pub(crate) async fn place(
+        &self,
+        message: orders::PlaceOrderRequest,
+    ) -> Result<Order, CallError> {
+        let mut client = self.orders.clone();
+        let answer = self
+            .answer(client.place_order(self.request(message)))
+            .await?;
+        answer
+            .order
+            .ok_or_else(|| CallError::transport("an answer without an order"))
+    }
+
+    /// GetOrder.
+    pub(crate) async fn order(&self, order_id: String) -> Result<Order, CallError> {
+        let mut client = self.orders.clone();
+        let request = self.request(orders::GetOrderRequest { order_id });
+        let answer = self.answer(client.get_order(request)).await?;
+        answer
+            .order
+            .ok_or_else(|| CallError::transport("an answer without an order"))
+    }
+
+    /// CancelOrder.
+    pub(crate) async fn cancel(&self, order_id: String) -> Result<Order, CallError> {
+        let mut client = self.orders.clone();
+        let request = self.request(orders::CancelOrderRequest { order_id });
+        let answer = self.answer(client.cancel_order(request)).await?;
+        answer
+            .order
+            .ok_or_else(|| CallError::transport("an answer without an order"))
+    }
+
+    /// ListOrders: one page.
+    pub(crate) async fn orders(
+        &self,
+        customer_id: String,
+        page_size: i32,
+        page_token: String,
+    ) -> Result<orders::ListOrdersResponse, CallError> {
+        let mut client = self.orders.clone();
+        let message = orders::ListOrdersRequest {
+            customer_id,
+            page_size,
+            page_token,
+        };
+        self.answer(client.list_orders(self.request(message))).await
+    }
+
+    /// GetStock.
+    pub(crate) async fn stock(&self, sku: &str) -> Result<Stock, CallError> {
+        let mut client = self.inventory.clone();
+        let request = self.request(inventory::GetStockRequest {
+            sku: sku.to_owned(),
+        });
+        let answer = self.answer(client.get_stock(request)).await?;
+        answer
+            .stock
+            .ok_or_else(|| CallError::transport("an answer without stock"))
+    }
+
+    /// ListStock: one page.
+    pub(crate) async fn stocks(
+        &self,
+        page_token: String,
+    ) -> Result<inventory::ListStockResponse, CallError> {
+        let mut client = self.inventory.clone();
+        let message = inventory::ListStockRequest {
+            page_size: PAGE,
+            page_token,
+        };
+        self.answer(client.list_stock(self.request(message))).await
+    }
+
+    /// ReceiveStock.
+    pub(super) async fn receive(
+        &self,
+        message: inventory::ReceiveStockRequest,
+    ) -> Result<(), CallError> {
+        let mut client = self.inventory.clone();
+        self.answer(client.receive_stock(self.request(message)))
+            .await
+            .map(drop)
+    }
+
+    /// ImportCatalog.
+    pub(super) async fn import(
+        &self,
+        messages: Vec<inventory::ImportCatalogRequest>,
+    ) -> Result<inventory::ImportCatalogResponse, CallError> {
+        let mut client = self.inventory.clone();
+        let request = self.request(tokio_stream::iter(messages));
+        self.answer(client.import_catalog(request)).await
+    }
+
+    /// ListPayments: one page.
+    pub(crate) async fn payments(
+        &self,
+        page_token: String,
+    ) -> Result<(Vec<Payment>, String), CallError> {
+        let mut client = self.payments.clone();
+        let message = payments::ListPaymentsRequest {
+            page_size: PAGE,
+            page_token,
+        };
+        let page = self
+            .answer(client.list_payments(self.request(message)))
+            .await?;
+        Ok((page.payments, page.next_page_token))
+    }
+
+    /// A page of the provider's ledger, over HTTP, behind a reference.
+    pub(crate) async fn ledger(&self, after: Option<&str>) -> Result<LedgerPage, CallError> {
+        let mut url = format!("{}/v1/ledger?limit={PAGE}", self.provider_url);
+        if let Some(after) = after {
+            url += &format!("&after={after}");
+        }
+        let request = http::Request::get(url).body(Bytes::new());
+        let request = request.map_err(|error| CallError::transport(error.to_string()))?;
+        let bounded = self.scope.with_deadline(Deadline::after(self.call_max));
+        let answer = match bounded.run(self.provider.send(request)).await {
+            Ok(Ok(answer)) if answer.status().is_success() => answer.into_body(),
+            Ok(Ok(answer)) => return Err(CallError::transport(answer.status().to_string())),
+            Ok(Err(error)) => return Err(CallError::transport(crate::console::chain(&error))),
+            Err(_closed) => return Err(CallError::timed_out()),
+        };
+        serde_json::from_slice(&answer).map_err(|error| CallError::transport(error.to_string()))
+    }
+}
