@@ -8,7 +8,7 @@ use crate::{
     api::{self, Switches},
     config::{Cfg, ENDPOINTS_MAX},
     crash::CrashAt,
-    ledger::Ledger,
+    store::Ledger,
 };
 
 /// Names of the extra listeners; the list is what bounds them.

@@ -35,11 +35,11 @@ mod authorization;
 mod config;
 mod crash;
 mod faults;
-mod ledger;
+mod store;
 
 pub use app::{build, run};
 pub use authorization::{AMOUNT_MAX, Act, Authorization, Refusal, Status, apply};
 pub use config::{Cfg, ENDPOINTS_MAX};
 pub use crash::CrashAt;
 pub use faults::{DELAY_MS_MAX, Fate, FaultPlan};
-pub use ledger::{Ledger, PAGE_MAX};
+pub use store::{Ledger, PAGE_MAX};

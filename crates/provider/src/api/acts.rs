@@ -19,7 +19,7 @@ use super::{
 use crate::{
     authorization::{Act, Refusal},
     faults::{DELAY_MS_MAX, Fate},
-    ledger::PAGE_MAX,
+    store::PAGE_MAX,
 };
 
 type Shared = State<Arc<Api>>;

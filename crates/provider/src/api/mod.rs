@@ -15,7 +15,7 @@ use axum::{
 
 pub(crate) use control::Switches;
 
-use crate::ledger::Ledger;
+use crate::store::Ledger;
 
 /// Bodies are a handful of short fields.
 const BODY_BYTES_MAX: usize = 16 * 1024;
