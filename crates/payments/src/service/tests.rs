@@ -1,1 +1,371 @@
-//! Tests of the rules, against scripted providers.
+//! Tests of the rules against a provider whose answers are written down
+//! beforehand, over a real store.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+};
+
+use futures_util::future::BoxFuture;
+use shop_types::{Currency, Money, PaymentMethod};
+use testkit::TempDir;
+use watertight_core::Clock;
+
+use super::*;
+use crate::{
+    domain::{Account, Refusal, State, Status, View, What},
+    store::{Balance, SqliteStore},
+};
+
+type Answer = Result<Reply, OutcomeUnknown>;
+
+/// Gives the answers it was told to, in order, and remembers the calls.
+#[derive(Debug, Default)]
+struct Script {
+    answers: Mutex<VecDeque<Answer>>,
+    calls: Mutex<Vec<Call>>,
+}
+
+impl Script {
+    fn then(&self, answers: impl IntoIterator<Item = Answer>) {
+        lock(&self.answers).extend(answers);
+    }
+
+    fn calls(&self) -> Vec<Call> {
+        std::mem::take(&mut lock(&self.calls))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Provider for Script {
+    fn call(&self, _: Deadline, _: OrderId, call: Call) -> BoxFuture<'_, Answer> {
+        lock(&self.calls).push(call);
+        let answer = lock(&self.answers).pop_front();
+        Box::pin(std::future::ready(answer.unwrap_or_else(unknown)))
+    }
+}
+
+fn unknown() -> Answer {
+    Err(OutcomeUnknown(String::from("nobody knows")))
+}
+
+fn shown(status: Status, amount: i64, captured: i64, refunded: i64) -> Answer {
+    Ok(Reply::Shown(View {
+        status,
+        amount,
+        currency: Some(Currency::EUR),
+        captured,
+        refunded,
+    }))
+}
+
+struct Bench {
+    payments: Payments,
+    sweeper: Sweeper,
+    store: Arc<dyn PaymentStore>,
+    script: Arc<Script>,
+    clock: Clock,
+    order: OrderId,
+    _dir: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = testkit::temp_dir();
+        let clock = Clock::manual(1_000_000);
+        let store = SqliteStore::open_at(dir.path(), clock.clone()).unwrap();
+        let store: Arc<dyn PaymentStore> = Arc::new(store);
+        let script = Arc::<Script>::default();
+        let provider: Arc<dyn Provider> = script.clone();
+        let payments = Payments::new(
+            Arc::clone(&store),
+            provider,
+            Limits::default(),
+            Faults::none(),
+        );
+        Self {
+            sweeper: Sweeper::new(payments.clone(), SweeperSettings::default()),
+            payments,
+            store,
+            script,
+            clock,
+            order: OrderId::at(1),
+            _dir: dir,
+        }
+    }
+
+    async fn ask(&self, what: What) -> Result<Payment, Failure> {
+        let ask = Ask {
+            order: self.order,
+            what,
+        };
+        self.payments.ask(later(), ask).await
+    }
+
+    async fn authorized(&self) {
+        self.script.then([shown(Status::Authorized, 500, 0, 0)]);
+        let payment = self.ask(authorize(500)).await.unwrap();
+        assert_eq!((payment.state, payment.held), (State::Authorized, 500));
+        self.script.calls();
+    }
+
+    async fn standing(&self) -> Payment {
+        self.payments
+            .get(later(), self.order)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    async fn balance(&self, account: Account) -> i128 {
+        let balances = self.store.balances(later()).await.unwrap();
+        assert_eq!(balances.iter().map(|b| b.minor).sum::<i128>(), 0);
+        let one = |b: &&Balance| b.account == account;
+        balances.iter().find(one).map_or(0, |b| b.minor)
+    }
+
+    /// Lets intents come of age and sweeps once.
+    async fn sweep(&self) -> Resumed {
+        self.clock.advance(Duration::from_secs(60));
+        self.sweeper.resume_standing().await.unwrap()
+    }
+}
+
+fn later() -> Deadline {
+    Deadline::after(Duration::from_secs(30))
+}
+
+fn authorize(minor: i64) -> What {
+    What::Authorize {
+        amount: Money::new(minor, Currency::EUR),
+        method: PaymentMethod::new("pm_card_secret").unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_stands_until_somebody_asks_again() {
+    let bench = Bench::new();
+    bench.script.then([unknown()]);
+    let asked = bench.ask(authorize(500)).await;
+    assert!(matches!(asked, Err(Failure::Unknown(_))), "{asked:?}");
+    assert_eq!(bench.standing().await.state, State::Authorizing);
+    bench.script.then([shown(Status::Authorized, 500, 0, 0)]);
+    let asked = bench.ask(authorize(500)).await.unwrap();
+    assert_eq!(asked.state, State::Authorized);
+    assert_eq!(
+        asked.method, None,
+        "the secret is kept no longer than needed"
+    );
+    let calls = bench.script.calls();
+    assert_eq!(calls.len(), 2);
+    assert_eq!(calls[0], calls[1], "the same call again");
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_without_the_provider() {
+    let bench = Bench::new();
+    bench.authorized().await;
+    bench.ask(authorize(500)).await.unwrap();
+    let other = bench.ask(authorize(501)).await;
+    assert_eq!(other, Err(Failure::Refused(Refusal::Mismatch)));
+    assert_eq!(bench.script.calls(), []);
+}
+
+#[tokio::test]
+async fn the_sweeper_resumes_old_intents_and_leaves_young_ones() {
+    let bench = Bench::new();
+    assert!(bench.ask(authorize(500)).await.is_err());
+    bench.script.calls();
+    assert_eq!(bench.sweeper.resume_standing().await.unwrap().seen, 0);
+    bench.script.then([shown(Status::Authorized, 500, 0, 0)]);
+    let swept = bench.sweep().await;
+    assert_eq!((swept.seen, swept.settled), (1, 1));
+    assert_eq!(bench.standing().await.state, State::Authorized);
+    assert_eq!(
+        bench.sweep().await.seen,
+        0,
+        "held money waits for its owner"
+    );
+}
+
+#[tokio::test]
+async fn intents_that_never_settle_do_not_starve_the_others() {
+    let mut bench = Bench::new();
+    let settings = SweeperSettings {
+        intents_max: 1,
+        ..SweeperSettings::default()
+    };
+    bench.sweeper = Sweeper::new(bench.payments.clone(), settings);
+    for n in 1..=3 {
+        bench.order = OrderId::at(n);
+        assert!(bench.ask(authorize(n)).await.is_err());
+        bench.clock.advance(Duration::from_millis(1));
+    }
+    bench.script.calls();
+    bench.clock.advance(Duration::from_secs(60));
+    let mut tried = Vec::new();
+    for _ in 0..4 {
+        bench.sweeper.resume_standing().await.unwrap();
+        for call in bench.script.calls() {
+            let Call::Authorize { amount, .. } = call else {
+                panic!("only authorisations stand: {call:?}");
+            };
+            tried.push(amount.minor());
+        }
+    }
+    // One batch at the end of the walk is empty: it starts anew after it.
+    assert_eq!(tried, [1, 2, 3]);
+    bench.sweeper.resume_standing().await.unwrap();
+    assert_eq!(bench.script.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_double_capture_is_noticed_and_the_surplus_returned() {
+    let bench = Bench::new();
+    bench.authorized().await;
+    bench.script.then([
+        shown(Status::Captured, 500, 1_000, 0),
+        shown(Status::Captured, 500, 1_000, 0),
+        shown(Status::Captured, 500, 1_000, 500),
+    ]);
+    let captured = bench.ask(What::Capture).await.unwrap();
+    assert_eq!((captured.captured, captured.refunded), (1_000, 500));
+    assert_eq!((captured.surplus, captured.discrepancies), (0, 1));
+    let refund = Call::Refund { total: Some(500) };
+    let capture = Call::Capture { amount: 500 };
+    assert_eq!(bench.script.calls(), [capture, Call::Look, refund]);
+    assert_eq!(bench.balance(Account::Revenue).await, -500);
+    assert_eq!(bench.balance(Account::ProviderReceivable).await, 500);
+    assert_eq!(bench.balance(Account::Discrepancies).await, 0);
+}
+
+#[tokio::test]
+async fn a_surplus_that_can_not_be_returned_yet_is_left_to_the_sweeper() {
+    let bench = Bench::new();
+    bench.authorized().await;
+    let twice = || shown(Status::Captured, 500, 1_000, 0);
+    bench.script.then([twice(), twice(), unknown()]);
+    let captured = bench.ask(What::Capture).await.unwrap();
+    assert_eq!((captured.state, captured.surplus), (State::Captured, 500));
+    assert_eq!(bench.balance(Account::Discrepancies).await, -500);
+    bench
+        .script
+        .then([shown(Status::Captured, 500, 1_000, 500)]);
+    assert_eq!(bench.sweep().await.settled, 1);
+    assert_eq!(bench.standing().await.surplus, 0);
+    assert_eq!(bench.balance(Account::Discrepancies).await, 0);
+}
+
+#[tokio::test]
+async fn a_slip_in_one_answer_is_counted_and_moves_no_money() {
+    let bench = Bench::new();
+    bench.authorized().await;
+    let right = || shown(Status::Captured, 500, 500, 0);
+    bench
+        .script
+        .then([shown(Status::Captured, 500, 501, 0), right()]);
+    let captured = bench.ask(What::Capture).await.unwrap();
+    assert_eq!((captured.captured, captured.discrepancies), (500, 1));
+    assert_eq!(bench.script.calls().len(), 2, "nothing was refunded");
+}
+
+#[tokio::test]
+async fn another_amount_than_asked_is_let_go() {
+    let bench = Bench::new();
+    let wrong = || shown(Status::Authorized, 400, 0, 0);
+    bench
+        .script
+        .then([wrong(), wrong(), shown(Status::Voided, 400, 0, 0)]);
+    let asked = bench.ask(authorize(500)).await;
+    assert_eq!(asked, Err(Failure::Refused(Refusal::Closed)));
+    let standing = bench.standing().await;
+    assert_eq!((standing.state, standing.held), (State::Voided, 0));
+    assert_eq!(standing.discrepancies, 1);
+    assert_eq!(bench.balance(Account::CustomerHolds).await, 0);
+}
+
+#[tokio::test]
+async fn a_void_finds_out_about_a_capture_first() {
+    let bench = Bench::new();
+    bench.authorized().await;
+    bench.script.then([unknown()]);
+    assert!(bench.ask(What::Capture).await.is_err());
+    bench.script.then([shown(Status::Captured, 500, 500, 0)]);
+    let voided = bench.ask(What::Void).await;
+    assert_eq!(voided, Err(Failure::Refused(Refusal::Captured)));
+    bench.script.then([shown(Status::Refunded, 500, 500, 500)]);
+    let refunded = bench.ask(What::Refund).await.unwrap();
+    assert_eq!(refunded.state, State::Refunded);
+    assert_eq!(bench.balance(Account::ProviderReceivable).await, 0);
+    assert_eq!(bench.balance(Account::Refunds).await, 500);
+}
+
+#[tokio::test]
+async fn an_authorisation_that_is_not_known_can_be_voided() {
+    let bench = Bench::new();
+    bench.script.then([unknown()]);
+    assert!(bench.ask(authorize(500)).await.is_err());
+    bench.script.then([shown(Status::Voided, 0, 0, 0)]);
+    let voided = bench.ask(What::Void).await.unwrap();
+    assert_eq!(voided.state, State::Voided);
+    let late = bench.ask(authorize(500)).await;
+    assert_eq!(late, Err(Failure::Refused(Refusal::Closed)));
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_during_the_call_leaves_the_intent() {
+    #[derive(Debug)]
+    struct Never;
+    impl Provider for Never {
+        fn call(&self, _: Deadline, _: OrderId, _: Call) -> BoxFuture<'_, Answer> {
+            Box::pin(std::future::pending())
+        }
+    }
+    let bench = Bench::new();
+    let limits = Limits::default();
+    let stuck = Payments::new(bench.store.clone(), Arc::new(Never), limits, Faults::none());
+    let ask = Ask {
+        order: bench.order,
+        what: authorize(500),
+    };
+    let written = testkit::wait_until_async(testkit::LIVENESS, || async {
+        let standing = bench.payments.get(later(), bench.order).await;
+        standing.unwrap().is_some()
+    });
+    tokio::select! {
+        asked = stuck.ask(later(), ask) => panic!("the call ended: {asked:?}"),
+        () = written => {}
+    }
+    bench.script.then([shown(Status::Authorized, 500, 0, 0)]);
+    assert_eq!(
+        bench.ask(authorize(500)).await.unwrap().state,
+        State::Authorized
+    );
+}
+
+#[tokio::test]
+async fn what_is_old_goes_and_the_sums_stay() {
+    let mut bench = Bench::new();
+    for n in 1..=5 {
+        bench.order = OrderId::at(n);
+        bench.authorized().await;
+        if n > 1 {
+            bench.script.then([shown(Status::Captured, 500, 500, 0)]);
+            bench.ask(What::Capture).await.unwrap();
+        }
+    }
+    let before = bench.store.balances(later()).await.unwrap();
+    assert_eq!(
+        bench.sweeper.prune().await.unwrap(),
+        crate::store::Pruned::default()
+    );
+    bench.clock.advance(Duration::from_hours(31 * 24));
+    let pruned = bench.sweeper.prune().await.unwrap();
+    assert_eq!((pruned.payments, pruned.entries), (4, 9));
+    assert_eq!(bench.store.balances(later()).await.unwrap(), before);
+    let left = bench.payments.list(later(), None, 10).await.unwrap();
+    assert_eq!(left.len(), 1, "what is still held stays");
+}

@@ -109,3 +109,25 @@ pub(super) fn currency(column: usize, code: &str) -> rusqlite::Result<Currency> 
 pub(super) fn bad(column: usize, why: &'static str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Null, why.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn the_database_refuses_an_entry_that_does_not_sum_to_zero() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(MIGRATIONS[0].sql).unwrap();
+        let book = |postings: [i64; 6]| {
+            let [a, b, c, d, e, f] = postings;
+            db.execute(
+                "INSERT INTO journal VALUES (NULL, x'00', 1, 1, 'EUR', ?1, ?2, ?3, ?4, ?5, ?6)",
+                (a, b, c, d, e, f),
+            )
+        };
+        assert_eq!(book([500, -500, 0, 0, 0, 0]), Ok(1));
+        assert!(book([500, -499, 0, 0, 0, 0]).is_err());
+    }
+}

@@ -1,0 +1,10 @@
+//! Payments over real sockets, against the provider stub over real sockets.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod calls;
+mod crash;
+mod faults;
+mod input;
+mod shop;
+mod twins;
