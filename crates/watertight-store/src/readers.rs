@@ -150,6 +150,13 @@ impl Readers {
     }
 }
 
+impl Drop for Readers {
+    /// Lets the threads end, also when the store failed to open half way.
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 /// Runs `f` in a transaction, so that all its statements see one state.
 fn snapshot<T>(
     connection: &Connection,
