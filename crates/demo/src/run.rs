@@ -10,6 +10,7 @@ use std::{
 };
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use watertight_core::Scope;
 
 use crate::{
@@ -166,7 +167,7 @@ async fn sell(
     print_lines(stage, console, signals, end, &customers.stock_seen).await;
     let took = start.elapsed();
     report.rss_mib = stage.rss_mib();
-    customers.stop(stage).await;
+    customers.stop().await;
     let total = stage.session.stats().total();
     report.window(&total, took);
     let after = stage.supervisor.cpu_time();
@@ -177,6 +178,7 @@ async fn sell(
 /// The load and the shop's keeper, in a scope of their own.
 pub(crate) struct Customers {
     scope: Scope,
+    stop: CancellationToken,
     stock_seen: Arc<AtomicBool>,
 }
 
@@ -185,9 +187,10 @@ impl Customers {
     pub(crate) fn start(stage: &Stage, load: OpenLoop) -> Self {
         let scope = stage.scope.child("customers");
         let session = stage.session.clone();
-        let calls = scope.clone();
+        let stop = session.stop.child_token();
+        let (calls, until) = (scope.clone(), stop.clone());
         drop(scope.spawn("open loop", async move {
-            open_loop(&calls, &session, load).await
+            open_loop(&calls, &session, until, load).await
         }));
         let (session, seconds) = (stage.session.clone(), Arc::new(AtomicU64::new(0)));
         let stock_seen = Arc::new(AtomicBool::new(true));
@@ -197,7 +200,11 @@ impl Customers {
             let second = seconds.fetch_add(1, Ordering::Relaxed);
             async move { seen.store(keep_shop(&session, second).await, Ordering::Relaxed) }
         });
-        Self { scope, stock_seen }
+        Self {
+            scope,
+            stop,
+            stock_seen,
+        }
     }
 
     /// Stops the load and waits for what is in flight.
@@ -205,8 +212,8 @@ impl Customers {
     /// # Cancel safety
     ///
     /// Dropped, what is in flight goes on.
-    pub(crate) async fn stop(self, stage: &Stage) {
-        stage.session.stop.cancel();
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
         // Calls end by themselves: each has a deadline.
         self.scope.close(CALL_MAX + Duration::from_secs(2)).await;
     }

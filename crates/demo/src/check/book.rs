@@ -284,7 +284,12 @@ impl Book {
             }
             // A late answer of a twin doesn't take an end back.
             Answer::Order(_, before) if before.is_end() => {}
-            _ => tracked.answer = Answer::Order(id, status),
+            Answer::Planned
+            | Answer::Sent
+            | Answer::Unsent
+            | Answer::Unknown
+            | Answer::Failed
+            | Answer::Order(..) => tracked.answer = Answer::Order(id, status),
         }
         findings
     }

@@ -15,4 +15,4 @@ pub(crate) use keeper::Keeper;
 pub(crate) use live::{deliver, keep_shop, open_receipts};
 pub(crate) use open::{OpenLoop, open_loop};
 pub(crate) use session::Session;
-pub(crate) use stats::{Latency, Stats, Window};
+pub(crate) use stats::{Stats, Window};

@@ -7,6 +7,7 @@ use tokio::{
     sync::{Semaphore, mpsc},
     time::Instant,
 };
+use tokio_util::sync::CancellationToken;
 use watertight_core::Scope;
 
 use super::{
@@ -45,15 +46,21 @@ struct Due {
     order: Option<(Body, Option<Slot>)>,
 }
 
-/// Sends calls on schedule until the session stops; then marks the orders that
+/// Sends calls on schedule until `stop`; then marks the orders that
 /// were planned and not sent. Calls in flight belong to `scope` and go on.
 ///
 /// # Cancel safety
 ///
 /// Dropped, planned orders stay planned and are repeated at the next check.
-pub(crate) async fn open_loop(scope: &Scope, session: &Arc<Session>, config: OpenLoop) {
+pub(crate) async fn open_loop(
+    scope: &Scope,
+    session: &Arc<Session>,
+    stop: CancellationToken,
+    config: OpenLoop,
+) {
     let (chunks, mut ready) = mpsc::channel(CHUNKS_AHEAD);
-    let planner = scope.spawn("plan calls", plan(session.clone(), config, chunks));
+    let planner = plan(session.clone(), stop.clone(), config, chunks);
+    let planner = scope.spawn("plan calls", planner);
     let in_flight = Arc::new(Semaphore::new(config.in_flight_max));
     let mut start = None;
     let mut left = Vec::new();
@@ -62,7 +69,7 @@ pub(crate) async fn open_loop(scope: &Scope, session: &Arc<Session>, config: Ope
         for call in chunk {
             let due = start + call.after;
             let wait = tokio::time::sleep_until(due);
-            if session.stop.run_until_cancelled(wait).await.is_none() {
+            if stop.run_until_cancelled(wait).await.is_none() {
                 left.extend(call.order.and_then(|(_, slot)| slot));
                 continue;
             }
@@ -75,16 +82,17 @@ pub(crate) async fn open_loop(scope: &Scope, session: &Arc<Session>, config: Ope
     session.durable(session.keeper.unsent(&left).await);
 }
 
-/// Plans calls in chunks until the session stops.
+/// Plans calls in chunks until `stop`.
 async fn plan(
     session: Arc<Session>,
+    stop: CancellationToken,
     config: OpenLoop,
     chunks: mpsc::Sender<Vec<Due>>,
 ) -> Result<(), JournalError> {
     let mut schedule = Schedule::new(config.rps, config.orders_only, config.seed);
     let mut bodies = StdRng::seed_from_u64(config.seed ^ 1);
     let (mut next, mut until) = (schedule.next(), CHUNK);
-    while !session.stop.is_cancelled() {
+    while !stop.is_cancelled() {
         let mut chunk = Vec::new();
         while next.0 < until {
             let order = (next.1 == Kind::Place).then(|| (Body::random(&mut bodies), None));

@@ -34,7 +34,8 @@ impl Latency {
     }
 
     /// Calls that were measured.
-    pub(crate) fn count(&self) -> u64 {
+    #[cfg(test)]
+    fn count(&self) -> u64 {
         self.0.len()
     }
 }

@@ -174,7 +174,7 @@ async fn soak(
             stage.session.stats().total().orders,
         ));
     }
-    customers.stop(stage).await;
+    customers.stop().await;
     Ok(last_kill)
 }
 

@@ -16,6 +16,5 @@ mod supervisor;
 pub(crate) use directory::{DataDir, DirError};
 pub(crate) use plan::{Plan, Tuning};
 pub(crate) use ports::{PortError, Ports};
-pub(crate) use procfs::{cpu_time, rss_bytes};
 pub(crate) use shared::CrashAt;
 pub(crate) use supervisor::{StartError, Supervisor};

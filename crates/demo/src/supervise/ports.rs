@@ -12,7 +12,7 @@ pub(crate) const PORTS: usize = 10;
 /// Free ports are looked for here: above the well-known ones and below those
 /// that systems give to outgoing connections (32768 on Linux, 49152 on macOS),
 /// so that a port is still free when a killed service wants it back.
-const FREE: std::ops::Range<u16> = 12_000..32_000;
+const FREE: std::ops::Range<u16> = 12_000..31_500;
 
 /// Ports tried before a search for free ones ends.
 const TRIES_MAX: usize = 1_000;
@@ -85,18 +85,16 @@ impl Ports {
     ///
     /// [`PortError::NoneFree`] after a thousand tries.
     pub(crate) fn free() -> Result<Self, PortError> {
-        let (mut ports, mut found) = ([0; PORTS], 0);
         let mut rng = rand::rng();
         // Held until all are found, so that none is found twice.
         let mut held = Vec::with_capacity(PORTS);
         for _ in 0..TRIES_MAX {
             let port = rng.random_range(FREE);
-            let Ok(listener) = bind(port) else { continue };
-            held.push(listener);
-            ports[found] = port;
-            found += 1;
-            if found == PORTS {
-                return Ok(Self(ports));
+            if let Ok(listener) = bind(port) {
+                held.push((port, listener));
+            }
+            if held.len() == PORTS {
+                return Ok(Self(std::array::from_fn(|i| held[i].0)));
             }
         }
         Err(PortError::NoneFree)
