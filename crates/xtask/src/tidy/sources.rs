@@ -6,6 +6,9 @@ use crate::workspace::SourceFile;
 /// Longer files hold more than one idea.
 const FILE_LINES_MAX: usize = 500;
 
+/// A suite of tests may tell a longer story.
+const TEST_LINES_MAX: usize = 800;
+
 /// Services with the folders `api/`, `clients/`, `service/` and `store/`.
 const SERVICES: &[&str] = &["inventory", "orders", "payments", "provider"];
 
@@ -102,10 +105,16 @@ fn opens_with_a_doc(both: &Both<'_>) -> Vec<Violation> {
 
 fn is_short(both: &Both<'_>) -> Vec<Violation> {
     let lines = both.file.text.lines().count();
-    if lines <= FILE_LINES_MAX {
+    let is_test = both.file.path.starts_with("tests/");
+    let max = if is_test {
+        TEST_LINES_MAX
+    } else {
+        FILE_LINES_MAX
+    };
+    if lines <= max {
         return Vec::new();
     }
-    let what = format!("{lines} lines, at most {FILE_LINES_MAX}: split it by idea");
+    let what = format!("{lines} lines, at most {max}: split it by idea");
     vec![both.violation("file-length", lines, &what)]
 }
 
@@ -215,6 +224,10 @@ mod tests {
         assert_eq!(
             found("demo", "src/x.rs", &"\n".repeat(FILE_LINES_MAX - 1)),
             [""; 0]
+        );
+        assert_eq!(
+            found("demo", "tests/x.rs", &"\n".repeat(TEST_LINES_MAX)),
+            ["file-length"]
         );
     }
 
