@@ -210,7 +210,18 @@ mod tests {
     #[test]
     fn an_answer_that_does_not_fit_is_none() {
         let asked = [line("tea", 2)];
+        let unknown = Some(common::Money {
+            amount: 100,
+            currency: "XXX".to_owned(),
+        });
         for bad in [
+            response(
+                vec![PricedReservationLine {
+                    unit_price: unknown,
+                    ..wire("tea", 2, 0)
+                }],
+                200,
+            ),
             response(vec![wire("tea", 2, 100)], 201),
             response(vec![wire("tea", 3, 100)], 300),
             response(vec![wire("jam", 2, 100)], 200),

@@ -220,7 +220,7 @@ impl Saga {
             },
             (State::Reserved, Reply::Done) => self.to(State::Authorized),
             (State::Authorized, Reply::Done) => self.to(State::Captured),
-            (State::Captured, Reply::Done) if self.cancel => self.back(None),
+            // If a cancellation came meanwhile, the store refuses this step.
             (State::Captured, Reply::Done) => self.to(State::Confirmed),
             (State::Refunding | State::Voiding, Reply::Done) => self.to(State::Releasing),
             (State::Releasing, Reply::Done) => self.to(end(self.rejection.as_ref())),
