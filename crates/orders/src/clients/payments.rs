@@ -7,7 +7,7 @@ use shop_proto::payments::{
     payments_service_client::PaymentsServiceClient,
 };
 use shop_types::{Money, OrderId, PaymentMethod};
-use tonic::Status;
+use tonic::{Code, Status};
 use watertight::GrpcChannel;
 use watertight_core::Deadline;
 
@@ -94,6 +94,9 @@ impl Till for PaymentsClient {
 
 /// What a refusal means depends on what was asked.
 fn refused(call: Call, status: &Status) -> Reply {
+    if call == Call::Authorize && status.code() == Code::InvalidArgument {
+        return Reply::Refused(Refusal::Business(not_payable(status)));
+    }
     let reason = errors::reason(status);
     let refusal = match (call, reason.as_deref()) {
         (Call::Authorize, Some("PAYMENT_DECLINED")) => {
@@ -111,10 +114,22 @@ fn refused(call: Call, status: &Status) -> Reply {
     Reply::Refused(refusal)
 }
 
+/// Payments looked at what it was asked for and would never take it: more money
+/// than a payment can have, or a method that is none.
+fn not_payable(status: &Status) -> Rejection {
+    let is_amount = errors::fields(status)
+        .iter()
+        .any(|field| field.starts_with("amount"));
+    let reason = if is_amount {
+        Reason::TotalOverflow
+    } else {
+        Reason::PaymentDeclined
+    };
+    Rejection::new(reason, status.message())
+}
+
 #[cfg(test)]
 mod tests {
-    use tonic::Code;
-
     use super::*;
 
     fn status(reason: &str) -> Status {
@@ -129,6 +144,22 @@ mod tests {
         assert_eq!(refused(Call::Refund, &captured), Reply::Unknown);
         let declined = refused(Call::Authorize, &status("PAYMENT_DECLINED"));
         assert!(matches!(declined, Reply::Refused(Refusal::Business(_))));
+    }
+
+    #[test]
+    fn what_can_never_be_paid_is_a_refusal_and_not_worth_a_retry() {
+        for (field, reason) in [
+            ("amount.amount", Reason::TotalOverflow),
+            ("payment_method", Reason::PaymentDeclined),
+        ] {
+            let invalid = errors::invalid("payments.shop", field, "must be less");
+            let reply = refused(Call::Authorize, &invalid);
+            let Reply::Refused(Refusal::Business(why)) = reply else {
+                panic!("{reply:?}")
+            };
+            assert_eq!(why.reason, reason);
+            assert_eq!(refused(Call::Capture, &invalid), Reply::Unknown);
+        }
     }
 
     #[test]
