@@ -52,7 +52,7 @@ impl Service {
 
 /// Points at which a service can be told to kill itself, between two steps that
 /// must not come apart.
-pub(crate) const CRASH_POINTS: [&str; 17] = [
+pub(crate) const CRASH_POINTS: [&str; 21] = [
     "orders.recorded",
     "orders.reserve.replied",
     "orders.reserved",
@@ -62,10 +62,14 @@ pub(crate) const CRASH_POINTS: [&str; 17] = [
     "orders.captured",
     "orders.commit.replied",
     "orders.confirmed",
+    "orders.refund.replied",
+    "orders.release.replied",
     "payments.authorize.intent",
     "payments.authorize.replied",
     "payments.capture.intent",
     "payments.capture.replied",
+    "payments.refund.intent",
+    "payments.refund.replied",
     "inventory.reserved",
     "inventory.committed",
     "provider.authorized",

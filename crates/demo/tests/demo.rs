@@ -284,6 +284,46 @@ fn nothing_outlives_a_demo_that_is_killed_and_its_data_can_be_verified() {
 }
 
 #[test]
+fn verify_finds_an_order_that_was_acknowledged_and_is_gone() {
+    let parent = testkit::temp_dir();
+    let dir = parent.path().join("shop");
+    let data = dir.to_str().unwrap();
+    let base = base_port(6).to_string();
+    let sold = run(&[
+        "--for",
+        "1s",
+        "--json",
+        "--data",
+        data,
+        "--base-port",
+        &base,
+    ]);
+    assert!(sold.status.success(), "{}", stderr(&sold));
+    // The checker remembers an order, and goods sent in, that the shop never saw.
+    let journal = dir.join("checker").join("journal.jsonl");
+    let mut text = std::fs::read_to_string(&journal).unwrap();
+    text += concat!(
+        r#"{"t":"run","run":"feed","seed":1,"at_ms":0}"#,
+        "\n",
+        r#"{"t":"place","seq":0,"lines":[["timer",1]],"method":"pm_card_ok"}"#,
+        "\n",
+        r#"{"t":"placed","of":[1,0],"id":"0193b3f4-0000-7000-8000-000000000000","status":"confirmed"}"#,
+        "\n",
+        r#"{"t":"receive","id":"x","sku":"timer","pieces":5}"#,
+        "\n",
+        r#"{"t":"received","id":"x"}"#,
+        "\n",
+    );
+    std::fs::write(&journal, text).unwrap();
+    let verified = run(&["verify", "--json", "--data", data]);
+    assert!(!verified.status.success(), "{}", stderr(&verified));
+    let report = object(&verified);
+    assert_eq!(report["orders_lost"], 1, "{report}");
+    assert_eq!(report["violations"]["received_differs"], 1, "{report}");
+    assert_eq!(report["invariants_ok"], false);
+}
+
+#[test]
 fn an_empty_directory_has_no_shop_to_verify() {
     let dir = testkit::temp_dir();
     let output = run(&["verify", "--data", dir.path().to_str().unwrap()]);

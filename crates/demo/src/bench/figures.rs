@@ -53,7 +53,10 @@ pub(super) struct Run {
     pub(super) ready_ms: f64,
     pub(super) idle_rss_mib: ByProcess,
     pub(super) loaded_rss_mib: ByProcess,
+    /// Before the shop was started.
     pub(super) disk: Disk,
+    /// Beside the steady load, on the same disk.
+    pub(super) disk_beside: Disk,
     pub(super) steady: Steady,
     pub(super) levels: Vec<Level>,
     pub(super) orders: u64,

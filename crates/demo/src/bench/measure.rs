@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     disk,
-    figures::{Level, Run, Steady},
+    figures::{ByProcess, Disk, Level, Run, Steady},
     scrape,
     shop::BenchArgs,
 };
@@ -59,40 +59,53 @@ pub(super) async fn run(args: &BenchArgs, seed: u64, console: Console) -> Result
     let orders = Ends::of(&stage.session.keeper.book()).placed;
     let ready_ms = round(stage.ready.as_secs_f64() * 1e3);
     let stopped = stage.close().await;
-    let (idle_rss_mib, steady, levels, loaded_rss_mib) = measured?;
+    let measured = measured?;
     let mut findings = verified?.findings;
     findings.merge(stopped?);
     crate::report::print_findings(console, &findings);
     Ok(Run {
         ready_ms,
-        idle_rss_mib,
-        loaded_rss_mib,
+        idle_rss_mib: measured.idle_rss_mib,
+        loaded_rss_mib: measured.loaded_rss_mib,
         disk,
-        steady,
-        levels,
+        disk_beside: measured.disk_beside,
+        steady: measured.steady,
+        levels: measured.levels,
         orders,
         invariants_ok: findings.is_ok(),
         violations: findings.by_name(),
     })
 }
 
-type Measured = (
-    super::figures::ByProcess,
-    Steady,
-    Vec<Level>,
-    super::figures::ByProcess,
-);
+/// What the phases of a run measured.
+struct Measured {
+    idle_rss_mib: ByProcess,
+    loaded_rss_mib: ByProcess,
+    disk_beside: Disk,
+    steady: Steady,
+    levels: Vec<Level>,
+}
 
 async fn phases(stage: &Stage, args: &BenchArgs, seed: u64) -> Result<Measured, DemoError> {
     stage.seed().await?;
     tokio::time::sleep(IDLE).await;
-    let idle = stage.rss_mib();
+    let idle_rss_mib = stage.rss_mib();
+    let path = stage.supervisor.plan().dir.path();
+    let failed = |error| DemoError::Output(path.to_owned(), error);
+    let probe = disk::beside(path).map_err(failed)?;
     let steady = steady(stage, args, seed).await;
+    let disk_beside = probe.finish().map_err(failed)?;
     let mut levels = Vec::new();
     for &in_flight in &args.in_flight {
         levels.push(level(stage, args, in_flight, seed).await);
     }
-    Ok((idle, steady, levels, stage.rss_mib()))
+    Ok(Measured {
+        idle_rss_mib,
+        loaded_rss_mib: stage.rss_mib(),
+        disk_beside,
+        steady,
+        levels,
+    })
 }
 
 /// Orders alone, so many a second, whatever becomes of earlier ones.

@@ -83,20 +83,7 @@ fn write_page(page: &mut String, figures: &Figures) -> std::fmt::Result {
         "| PlaceOrder p99 at {}/s, ms | {p99} | ≤ {bound} |",
         figures.rps
     )?;
-    writeln!(
-        page,
-        "| fsync of 4 KiB, p50, ms | {} | |",
-        of(|run| Some(run.disk.fsync_p50_ms))
-    )?;
-    writeln!(
-        page,
-        "| fsync of 4 KiB, p99, ms | {} | |",
-        of(|run| Some(run.disk.fsync_p99_ms))
-    )?;
-    writeln!(
-        page,
-        "\nThe bound for p99 is 10 × the disk's fsync p99 + 10 ms, of the same run.\n"
-    )?;
+    disks(page, runs)?;
     processes(page, runs)?;
     levels(page, figures)?;
     stores(page, runs)
@@ -106,6 +93,33 @@ fn names(runs: &[Run]) -> BTreeSet<&'static str> {
     runs.iter()
         .flat_map(|run| run.idle_rss_mib.keys().copied())
         .collect()
+}
+
+fn disks(page: &mut String, runs: &[Run]) -> std::fmt::Result {
+    let of = |value: fn(&Run) -> f64| spread(runs.iter().map(value));
+    let (p50, p99) = (
+        of(|run| run.disk.fsync_p50_ms),
+        of(|run| run.disk.fsync_p99_ms),
+    );
+    writeln!(page, "| fsync of 4 KiB before the run, p50, ms | {p50} | |")?;
+    writeln!(page, "| fsync of 4 KiB before the run, p99, ms | {p99} | |")?;
+    let (p50, p99) = (
+        of(|run| run.disk_beside.fsync_p50_ms),
+        of(|run| run.disk_beside.fsync_p99_ms),
+    );
+    writeln!(
+        page,
+        "| fsync of 4 KiB beside the steady load, p50, ms | {p50} | |"
+    )?;
+    writeln!(
+        page,
+        "| fsync of 4 KiB beside the steady load, p99, ms | {p99} | |"
+    )?;
+    writeln!(
+        page,
+        "\nThe bound for p99 is 10 × the disk's fsync p99 before the run + 10 ms. Where the disk is \
+         shared,\nthe second probe says what it was like during the measurement.\n"
+    )
 }
 
 fn processes(page: &mut String, runs: &[Run]) -> std::fmt::Result {

@@ -11,10 +11,8 @@ use shop_proto::{
 use shop_types::OrderId;
 
 use super::{
-    Answer, Authorization, Book, Findings, Invariant, Slot, Tracked,
-    book::{CUSTOMERS, Cancel},
-    entry::Status,
-    live,
+    Answer, Authorization, Book, Cancel, Findings, Invariant, Slot, Status, Tracked,
+    book::CUSTOMERS, live,
 };
 use crate::catalog;
 

@@ -5,105 +5,8 @@ use std::collections::HashMap;
 use shop_proto::orders::Order;
 use shop_types::OrderId;
 
-use super::{Body, Entry, Findings, Invariant, Method, entry::Status};
-use crate::catalog::{self, ARTICLES};
-
-/// What is known of the answer to one PlaceOrder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// It is about to be sent. In a journal: it may have been, so it is unknown.
-    Planned,
-    /// It is on its way.
-    Sent,
-    /// It never left: the load stopped first.
-    Unsent,
-    /// A timeout or a transport error: it may have happened.
-    Unknown,
-    /// The shop refused; there is no such order.
-    Failed,
-    /// The shop acknowledged it.
-    Order(OrderId, Status),
-}
-
-/// What is known of an order's cancellation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cancel {
-    /// Nobody asked for it.
-    No,
-    /// It was asked for and may have happened.
-    Asked,
-    /// The shop said that the order is cancelled.
-    Done,
-    /// The shop refused: the order was rejected already.
-    Refused,
-}
-
-/// One order as the checker remembers it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Tracked {
-    pub(crate) run: u16,
-    pub(crate) seq: u32,
-    pub(crate) body: Body,
-    pub(crate) answer: Answer,
-    pub(crate) cancel: Cancel,
-}
-
-impl Tracked {
-    /// The order's name in the journal.
-    pub(crate) const fn of(&self) -> (u16, u32) {
-        (self.run, self.seq)
-    }
-
-    /// Whether the shop has acknowledged it.
-    pub(crate) const fn is_acknowledged(&self) -> bool {
-        matches!(self.answer, Answer::Order(..))
-    }
-
-    /// Whether its cancellation was asked for.
-    pub(crate) const fn is_cancelling(&self) -> bool {
-        !matches!(self.cancel, Cancel::No | Cancel::Refused)
-    }
-
-    /// Whether another answer, with this status if there is one, could tell
-    /// anything that isn't known.
-    pub(crate) const fn learns(&self, status: Option<Status>) -> bool {
-        match (self.answer, status) {
-            (Answer::Order(_, known), Some(status)) => !known.is_end() && status.is_end(),
-            (Answer::Order(..), None) => false,
-            _ => true,
-        }
-    }
-}
-
-/// Goods that were sent in and not yet acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Receipt {
-    pub(crate) article: u8,
-    pub(crate) pieces: i64,
-}
-
-/// Names one tracked order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Slot(u32);
-
-/// A journal that doesn't tell a possible story.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BookError {
-    #[error("an entry names order {0} before it was placed")]
-    NoSuchOrder(u32),
-    #[error("an order comes before the run it belongs to")]
-    NoRun,
-    #[error("order {0} can't be read: another version's catalogue?")]
-    BadBody(u32),
-    #[error("{0:?} is not an article of this version")]
-    BadArticle(String),
-    #[error("{0:?} is not an order id")]
-    BadId(String),
-    #[error("more than {} runs on one data directory", Book::RUNS_MAX)]
-    TooManyRuns,
-    #[error("more than {} orders in one journal", Book::ORDERS_MAX)]
-    TooManyOrders,
-}
+use super::{Answer, Body, BookError, Cancel, Findings, Invariant, Receipt, Slot, Status, Tracked};
+use crate::catalog::ARTICLES;
 
 /// Every order asked for and what was answered, every delivery sent in.
 ///
@@ -117,17 +20,17 @@ pub(crate) enum BookError {
 /// track, whose orders count in the sums alone.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
-    runs: Vec<Run>,
-    orders: Vec<Tracked>,
+    pub(super) runs: Vec<Run>,
+    pub(super) orders: Vec<Tracked>,
     seeded: bool,
     received: [i64; ARTICLES.len()],
     receipts: HashMap<String, Receipt>,
 }
 
 #[derive(Debug)]
-struct Run {
+pub(super) struct Run {
     name: String,
-    first: u32,
+    pub(super) first: u32,
 }
 
 impl Book {
@@ -172,7 +75,7 @@ impl Book {
         self.orders[slot.0 as usize]
     }
 
-    fn at(&mut self, slot: Slot) -> &mut Tracked {
+    pub(super) fn at(&mut self, slot: Slot) -> &mut Tracked {
         &mut self.orders[slot.0 as usize]
     }
 
@@ -404,75 +307,6 @@ impl Book {
             ARTICLES[usize::from(article)].quantity()
         };
         (sure, sure + seed + open.map(|r| r.pieces).sum::<i64>())
-    }
-
-    fn slot(&self, (run, seq): (u16, u32)) -> Result<Slot, BookError> {
-        let first = self
-            .runs
-            .get(usize::from(run))
-            .ok_or(BookError::NoRun)?
-            .first;
-        let at = first.saturating_add(seq);
-        let order = self
-            .orders
-            .get(at as usize)
-            .filter(|order| order.of() == (run, seq));
-        order
-            .map(|_there| Slot(at))
-            .ok_or(BookError::NoSuchOrder(seq))
-    }
-
-    /// Replays one entry of a journal.
-    ///
-    /// # Errors
-    ///
-    /// [`BookError`] if no checker of this version can have written it there.
-    pub(crate) fn replay(&mut self, entry: &Entry) -> Result<(), BookError> {
-        match entry {
-            Entry::Run { run, .. } => self.begin_run(run)?,
-            Entry::Catalog { .. } | Entry::Kill { .. } => {}
-            Entry::CatalogDone => self.seeded(),
-            Entry::Place { seq, lines, method } => self.replay_place(*seq, lines, method)?,
-            Entry::Placed { of, id, status } => {
-                let id = id.parse().map_err(|_bad| BookError::BadId(id.clone()))?;
-                let slot = self.slot(*of)?;
-                self.at(slot).answer = Answer::Order(id, *status);
-            }
-            Entry::Failed { of, .. } => self.failed(self.slot(*of)?),
-            Entry::Unknown { of, .. } => self.unknown(self.slot(*of)?),
-            Entry::Unsent { of } => self.unsent(self.slot(*of)?),
-            Entry::Cancel { of } => self.cancel_asked(self.slot(*of)?),
-            Entry::Cancelled { of } => self.cancelled(self.slot(*of)?),
-            Entry::Receive { id, sku, pieces } => {
-                let article = catalog::index_of(sku);
-                let article = article.ok_or_else(|| BookError::BadArticle(sku.clone()))?;
-                self.receive(
-                    id,
-                    Receipt {
-                        article,
-                        pieces: *pieces,
-                    },
-                );
-            }
-            Entry::Received { id } => self.received(id),
-        }
-        Ok(())
-    }
-
-    fn replay_place(
-        &mut self,
-        seq: u32,
-        lines: &[(String, i64)],
-        method: &str,
-    ) -> Result<(), BookError> {
-        let lines = lines.iter().map(|(sku, pieces)| (sku.as_str(), *pieces));
-        let body = Method::of(method).and_then(|method| Body::new(lines, method));
-        let body = body.ok_or(BookError::BadBody(seq))?;
-        let slot = self.place(body).ok_or(BookError::TooManyOrders)?;
-        if self.get(slot).seq != seq {
-            return Err(BookError::NoSuchOrder(seq));
-        }
-        Ok(())
     }
 }
 

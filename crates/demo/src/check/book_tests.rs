@@ -6,6 +6,10 @@ use shop_proto::{
 };
 
 use super::*;
+use crate::{
+    catalog,
+    check::{Entry, Method},
+};
 
 pub(super) fn order(id: OrderId, body: Body, status: OrderStatus) -> Order {
     Order {

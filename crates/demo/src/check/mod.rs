@@ -15,13 +15,17 @@ mod journal;
 mod ledger;
 mod live;
 mod outcome;
+mod replay;
+mod tracked;
 
 pub(crate) use audit::Audit;
 pub(crate) use body::{Body, Method};
-pub(crate) use book::{Answer, Book, BookError, Receipt, Slot, Tracked};
+pub(crate) use book::Book;
 pub(crate) use entry::{Entry, Status};
 pub(crate) use findings::{Findings, Invariant};
 pub(crate) use journal::{Journal, JournalError};
 pub(crate) use ledger::{Authorization, LedgerPage};
 pub(crate) use live::{Live, balance};
 pub(crate) use outcome::{CallError, Verdict};
+pub(crate) use replay::BookError;
+pub(crate) use tracked::{Answer, Cancel, Receipt, Slot, Tracked};

@@ -16,6 +16,9 @@ const WAIT_MS_MAX: u64 = 1_500;
 /// many-th time.
 const NTH_MAX: u32 = 12;
 
+/// The same for points that only orders that turn back come by.
+const NTH_RARE_MAX: u32 = 4;
+
 /// How a process is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum How {
@@ -49,7 +52,8 @@ pub(super) fn cycles(count: usize, seed: u64) -> Vec<Cycle> {
         // A stride that shares no factor with the number of points, so that
         // short runs see points of different services.
         let point = CRASH_POINTS[(first + number / 2 * 5) % CRASH_POINTS.len()];
-        let nth = rng.random_range(1..=NTH_MAX);
+        let rare = point.contains("refund") || point.contains("release");
+        let nth = rng.random_range(1..=if rare { NTH_RARE_MAX } else { NTH_MAX });
         // Every point belongs to a service: a test says so.
         let victim = service_of(point).unwrap_or(Service::Orders);
         Cycle {
