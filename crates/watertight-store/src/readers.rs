@@ -115,11 +115,19 @@ impl Readers {
                 drop(reply.send(snapshot(connection, f)));
             }
         });
-        self.shared.line().jobs.push_back(Job {
-            deadline,
-            work,
-            permit,
-        });
+        {
+            // Looked at under the lock that closing takes: a job that comes
+            // after the threads have gone would wait for nobody.
+            let mut line = self.shared.line();
+            if line.closed {
+                return Err(closed());
+            }
+            line.jobs.push_back(Job {
+                deadline,
+                work,
+                permit,
+            });
+        }
         self.shared.came.notify_one();
         match deadline.run(answer).await {
             Ok(Ok(answer)) => answer,
@@ -129,7 +137,6 @@ impl Readers {
     }
 
     async fn permit(&self, deadline: Deadline) -> Result<OwnedSemaphorePermit, StoreError> {
-        let closed = || StoreError::Unavailable("store is closed".to_owned());
         match self.permits.clone().try_acquire_owned() {
             Ok(permit) => {
                 self.gauges.reader_wait_seconds.record(0.0);
@@ -155,6 +162,10 @@ impl Drop for Readers {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("store is closed".to_owned())
 }
 
 /// Runs `f` in a transaction, so that all its statements see one state.

@@ -247,9 +247,15 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The reason why not (full, read-only, failing disk). It recovers with the
-    /// next commit that works; an unhealthy store tries one each second.
+    /// The reason why not (full, read-only, failing disk, closed). All but the
+    /// last recover with the next commit that works; an unhealthy store tries
+    /// one each second.
     pub fn health(&self) -> Result<(), String> {
+        // Also after a writer that died: it can't say so itself.
+        let queue = self.inner.queue.as_ref();
+        if queue.is_none_or(mpsc::Sender::is_closed) {
+            return Err("store is closed".to_owned());
+        }
         self.inner.health.check()
     }
 

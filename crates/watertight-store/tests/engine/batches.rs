@@ -196,6 +196,7 @@ async fn closing_finishes_what_is_queued_and_refuses_the_rest() {
     ));
     let read = store.read(soon(), |_| Ok(())).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))));
+    assert!(store.health().is_err(), "a closed store isn't ready");
     store.close().await;
     // The lock is free though `store` is still there.
     let again = open(dir.path());
