@@ -8,6 +8,7 @@
 pub mod convert;
 pub mod errors;
 pub mod page;
+mod secret;
 
 /// Words that all services share.
 pub mod common {
