@@ -1,6 +1,7 @@
 //! SIGKILL between two steps, in a process of its own, and what is found after.
 
 use std::{
+    fs::File,
     path::Path,
     process::{Command, Stdio},
 };
@@ -24,10 +25,14 @@ struct Process {
 
 impl Process {
     fn start(command: &mut Command, ready_file: &Path) -> Self {
+        Self::start_with(command, ready_file, Stdio::null(), Stdio::null())
+    }
+
+    fn start_with(command: &mut Command, ready_file: &Path, out: Stdio, err: Stdio) -> Self {
         // What a killed predecessor wrote is no sign of life.
         drop(std::fs::remove_file(ready_file));
-        let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = ChildGuard::spawn(quiet.stdin(Stdio::null()));
+        let command = command.stdout(out).stderr(err);
+        let mut child = ChildGuard::spawn(command.stdin(Stdio::null()));
         wait_until(LIVENESS, || {
             assert_eq!(
                 child.try_wait().unwrap(),
@@ -210,6 +215,47 @@ async fn a_provider_killed_after_the_work_has_done_it_once() {
             "{point}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_payment_method_is_in_no_log() {
+    let dir = testkit::temp_dir();
+    let stub = Stub::start(&dir.path().join("provider")).await;
+    let log = dir.path().join("log");
+    let ready = dir.path().join("payments.ready");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_payments"));
+    let data = dir.path().join("payments");
+    let mut args = vec!["--log", "trace", "--ready-file", ready.to_str().unwrap()];
+    let endpoints = stub.endpoints();
+    args.extend(endpoints.iter().flat_map(|url| ["--provider", url]));
+    command.args(&shop::args("payments", &data, args)[1..]);
+    let (out, err) = (
+        File::create(&log).unwrap(),
+        File::options().append(true).open(&log),
+    );
+    let process = Process::start_with(&mut command, &ready, out.into(), err.unwrap().into());
+    let channel = GrpcChannel::connect_lazy("payments", &process.url("/listen")).unwrap();
+    let client = PaymentsServiceClient::new(channel);
+    let secret = "pm_card_hush";
+    stub.faults(json!({"misreport_rate": 0.5, "error_rate": 0.5}))
+        .await;
+    for n in 1..=20 {
+        let asked = shop::authorize(&client, OrderId::at(n), 500, "EUR", secret).await;
+        drop(asked);
+    }
+    stub.faults(json!({})).await;
+    let order = OrderId::at(99);
+    let held = shop::authorize(&client, order, 500, "EUR", secret).await;
+    assert_eq!(held.unwrap().state(), State::Authorized);
+    process.child.signal("TERM");
+    let mut child = process.child;
+    assert!(child.wait(LIVENESS).success());
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(
+        log.contains("looking again"),
+        "nothing worth a look was logged"
+    );
+    assert!(!log.contains(secret), "the log tells the secret");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
