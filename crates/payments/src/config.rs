@@ -55,7 +55,7 @@ pub struct Cfg {
 
     /// How long finished payments and journal entries are kept; longer than
     /// orders can be cancelled, because what is deleted can't be refunded here.
-    #[arg(long, env = "PAYMENTS_RETENTION_MS", value_name = "MS", default_value_t = 30 * 24 * 3_600_000)]
+    #[arg(long, env = "PAYMENTS_RETENTION_MS", value_name = "MS", default_value_t = 100 * 24 * 3_600_000)]
     pub retention_ms: u64,
 
     /// Die with SIGKILL at a named point.

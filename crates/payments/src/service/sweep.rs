@@ -42,7 +42,7 @@ impl Default for SweeperSettings {
             age_min: Duration::from_secs(3),
             intents_max: 64,
             sweep_time_max: Duration::from_secs(15),
-            retention: Duration::from_hours(30 * 24),
+            retention: Duration::from_hours(100 * 24),
             prune_rows_max: 1_000,
             prune_steps_max: 200,
         }
