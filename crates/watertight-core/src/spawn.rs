@@ -3,7 +3,6 @@
 use crate::{Closed, Scope};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -175,8 +174,6 @@ pub(crate) fn report_panic(name: &'static str, payload: &(dyn std::any::Any + Se
     metrics::counter!("task_panics_total", "task" => name).increment(1);
 }
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(0);
-
 /// A task's entry in the books of its scope and all ancestors; leaves on drop.
 #[derive(Debug)]
 struct Entry {
@@ -192,7 +189,8 @@ impl Entry {
             return None;
         }
         let busy = if busy { Some(Busy::new(scope)?) } else { None };
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        // The root's, so that it is unique in all the books it is entered in.
+        let id = scope.lineage().last()?.book().next_id();
         for (entered, ancestor) in scope.lineage().enumerate() {
             if !ancestor.book().enter(id, name) {
                 scope

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -16,6 +17,8 @@ pub(crate) struct Book {
     state: Mutex<State>,
     /// Told whenever a task leaves or becomes idle.
     changed: Notify,
+    /// Counts the tasks that a root and its descendants have had.
+    ids: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +40,11 @@ impl Book {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics halfway, so a poisoned book is still right.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number that no other task of this book gets.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Enters a task, unless the book is closed.
