@@ -65,8 +65,15 @@ fn bad_order(order: &Order) -> Status {
 }
 
 fn store(error: &StoreError) -> Status {
-    // What the database says is for the log, not for the caller.
-    tracing::warn!(%error, "store gave no answer");
+    // What the database says is for the log, not for the caller. The store logs
+    // by itself when it stops working, so a line per request would only repeat it.
+    match error {
+        StoreError::Corrupt(_) => tracing::error!(%error, "store is corrupt"),
+        StoreError::Retry(_)
+        | StoreError::Unavailable(_)
+        | StoreError::Unknown(_)
+        | StoreError::Conflict(_) => tracing::debug!(%error, "store gave no answer"),
+    }
     let retry =
         |reason, why: &str| errors::retryable(Code::Unavailable, DOMAIN, reason, why, RETRY_AFTER);
     match error {

@@ -58,7 +58,9 @@ impl Worker {
         let deadline = self.deadline;
         if deadline.run(self.work()).await.is_err() {
             let (order, state) = (self.order.id, self.saga.state().name());
-            tracing::warn!(%order, state, "try is over, the sweeper goes on");
+            // Thousands may say so at once while a dependency is away: the
+            // counters of retries tell operators, this tells who looks closer.
+            tracing::debug!(%order, state, "try is over, the sweeper goes on");
         }
     }
 

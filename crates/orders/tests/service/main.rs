@@ -1,0 +1,16 @@
+//! The service with a real store, and inventory and payments that misbehave.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it can't go on")]
+
+mod cancelling;
+#[path = "../common/fake.rs"]
+#[expect(dead_code, reason = "each test uses a part of it")]
+mod fake;
+mod placing;
+mod reading;
+mod recovery;
+mod shop;
+mod trouble;
+#[path = "../common/world.rs"]
+#[expect(dead_code, reason = "each test uses a part of it")]
+mod world;

@@ -1,0 +1,110 @@
+//! Tries, leases, restarts.
+
+use super::shop::*;
+
+#[tokio::test]
+async fn a_try_that_is_over_is_followed_by_the_next() {
+    let shop = Shop::with(Settings {
+        try_max: Duration::from_millis(50),
+        ..Settings::default()
+    });
+    shop.fake.hold(Call::Capture);
+    let id = shop.pending("k").await;
+    wait_until_async(LIVENESS, || async {
+        shop.orders.tend().await;
+        shop.get(id).await.state == State::Authorized
+    })
+    .await;
+    wait_until_async(LIVENESS, || async { shop.orders.jobs() == 0 }).await;
+    assert_eq!(shop.get(id).await.state, State::Authorized);
+    shop.fake.let_go(Call::Capture);
+    assert_eq!(shop.sweep_until_end(id).await.state, State::Confirmed);
+    assert_eq!(shop.fake.world().books(id).captures, 1);
+}
+
+#[tokio::test]
+async fn whoever_waits_stays_attached_from_one_try_to_the_next() {
+    let settings = Settings {
+        try_max: Duration::from_millis(50),
+        // Nothing is found by looking: only what is published counts.
+        look_every: LIVENESS,
+        ..Settings::default()
+    };
+    let shop = Shop::with(settings);
+    shop.fake.hold(Call::Capture);
+    let next_try = async {
+        shop.fake.called(Call::Authorize, 1).await;
+        wait_until_async(LIVENESS, || async { shop.orders.jobs() == 0 }).await;
+        shop.fake.let_go(Call::Capture);
+        let id = *shop.fake.world().books.keys().next().unwrap();
+        shop.sweep_until_end(id).await;
+    };
+    let (placed, ()) = tokio::join!(shop.place("k"), next_try);
+    assert_eq!(placed.unwrap().state, State::Confirmed);
+}
+
+#[tokio::test]
+async fn another_process_waits_for_the_lease_and_a_stale_fence_stops() {
+    let dir = testkit::temp_dir();
+    let fake = Fake::new(1_000);
+    let first = Shop::open(dir.path(), fake.clone(), Settings::default(), START_MS);
+    fake.hold(Call::Capture);
+    let id = first.pending("k").await;
+    // Somebody else on the same store, as it would be with a server's database.
+    let second = Orders::new(Parts {
+        store: first.store.clone(),
+        stock: Arc::new(fake.clone()),
+        till: Arc::new(fake.clone()),
+        scope: first.scope.clone(),
+        settings: Settings::default(),
+        faults: Faults::none(),
+    });
+    second.sweep().await.unwrap();
+    assert_eq!(second.jobs(), 0, "the lease runs");
+    first.clock.advance(Settings::default().lease());
+    second.sweep().await.unwrap();
+    assert_eq!(second.jobs(), 1);
+    fake.let_go(Call::Capture);
+    first.until(id, State::Confirmed).await;
+    wait_until_async(LIVENESS, || async {
+        first.orders.jobs() + second.jobs() == 0
+    })
+    .await;
+    assert_eq!(first.get(id).await.version, 5, "each step was made once");
+    assert_eq!(fake.world().books(id).captures, 1);
+}
+
+#[tokio::test]
+async fn a_restart_takes_everything_over_though_the_clock_went_back_an_hour() {
+    let dir = testkit::temp_dir();
+    let fake = Fake::new(1_000);
+    let first = Shop::open(dir.path(), fake.clone(), Settings::default(), START_MS);
+    fake.hold(Call::Authorize);
+    let mut ids = Vec::new();
+    for i in 0..5 {
+        ids.push(first.pending(&format!("k{i}")).await);
+    }
+    let before_ms = first.store.now_ms();
+    first.stop().await;
+
+    let hour_ago = START_MS - 3_600_000;
+    let second = Shop::open(dir.path(), fake.clone(), Settings::default(), hour_ago);
+    assert!(
+        second.store.now_ms() >= before_ms,
+        "the store's clock never goes back"
+    );
+    fake.let_go(Call::Authorize);
+    second.orders.tend().await;
+    for id in ids {
+        second.until(id, State::Confirmed).await;
+        let order = second.get(id).await;
+        assert!(order.updated_ms >= order.created_ms);
+        assert_eq!(fake.world().books(id).captures, 1);
+    }
+    assert_eq!(
+        second.place("k0").await.unwrap().state,
+        State::Confirmed,
+        "keys are kept"
+    );
+    assert_eq!(second.store.len().await, 5);
+}
