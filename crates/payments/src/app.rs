@@ -12,7 +12,6 @@ use crate::{
     api::Grpc,
     clients::HttpProvider,
     config::Cfg,
-    crash::CrashAt,
     service::{Payments, Sweeper},
     store::{PaymentStore, SqliteStore},
 };
@@ -38,7 +37,7 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
 /// Safe: dropping it closes the store again.
 pub async fn build(mut app: App) -> Result<App, BoxError> {
     let cfg: Cfg = app.config()?;
-    let faults = CrashAt::faults(cfg.crash_at.as_ref());
+    let faults = cfg.crash.faults();
     let store: Arc<dyn PaymentStore> = Arc::new(SqliteStore::open(&cfg.data, faults.clone())?);
     let provider = HttpProvider::new(app.http_client("provider"), &cfg.providers)?;
     let payments = Payments::new(Arc::clone(&store), Arc::new(provider), cfg.limits(), faults);

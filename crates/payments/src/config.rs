@@ -2,10 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{
-    crash::CrashAt,
-    service::{Limits, SweeperSettings},
-};
+use crate::service::{Limits, SweeperSettings};
 
 /// Settings of payments; the chassis' own flags come beside them.
 #[derive(Clone, Debug, clap::Args)]
@@ -58,9 +55,9 @@ pub struct Cfg {
     #[arg(long, env = "PAYMENTS_RETENTION_MS", value_name = "MS", default_value_t = 100 * 24 * 3_600_000)]
     pub retention_ms: u64,
 
-    /// Die with SIGKILL at a named point.
-    #[arg(long, hide = true, value_name = "POINT[:N]")]
-    pub crash_at: Option<CrashAt>,
+    /// What tests set.
+    #[command(flatten)]
+    pub crash: watertight::CrashArgs,
 }
 
 impl Cfg {

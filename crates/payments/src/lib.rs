@@ -29,7 +29,6 @@ mod api;
 mod app;
 mod clients;
 mod config;
-mod crash;
 mod domain;
 mod service;
 mod store;
@@ -38,7 +37,6 @@ pub use api::{ERROR_DOMAIN, Grpc};
 pub use app::{build, run};
 pub use clients::{BadEndpoint, HttpProvider};
 pub use config::Cfg;
-pub use crash::CrashAt;
 pub use domain::{
     AMOUNT_MAX, Account, Ask, Call, Decision, Entry, FIGURE_MAX, MethodMark, Payment, Phase,
     Refusal, Reply, State, Status, Verdict, View, What, decide, settle,

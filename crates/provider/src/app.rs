@@ -7,7 +7,6 @@ use watertight::{App, BoxError};
 use crate::{
     api::{self, Switches},
     config::{Cfg, ENDPOINTS_MAX},
-    crash::CrashAt,
     store::Ledger,
 };
 
@@ -49,7 +48,7 @@ pub async fn build(mut app: App) -> Result<App, BoxError> {
         )
         .into());
     }
-    let faults = CrashAt::faults(cfg.crash_at.as_ref());
+    let faults = cfg.crash.faults();
     let ledger = Ledger::open(&cfg.data, faults)?;
     let tags = std::iter::once("main")
         .chain(TAGS)

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::{crash::CrashAt, faults::FaultPlan};
+use crate::faults::FaultPlan;
 
 /// How many extra listeners one stub may have.
 pub const ENDPOINTS_MAX: usize = 8;
@@ -24,9 +24,9 @@ pub struct Cfg {
     #[arg(long, env = "PROVIDER_FAULTS", value_name = "JSON", default_value = "{}", value_parser = plan)]
     pub faults: FaultPlan,
 
-    /// Die with SIGKILL at a named point.
-    #[arg(long, hide = true, value_name = "POINT[:N]")]
-    pub crash_at: Option<CrashAt>,
+    /// What tests set.
+    #[command(flatten)]
+    pub crash: watertight::CrashArgs,
 }
 
 fn plan(json: &str) -> Result<FaultPlan, String> {

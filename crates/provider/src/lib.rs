@@ -33,13 +33,11 @@ mod api;
 mod app;
 mod authorization;
 mod config;
-mod crash;
 mod faults;
 mod store;
 
 pub use app::{build, run};
 pub use authorization::{AMOUNT_MAX, Act, Authorization, Refusal, Status, apply};
 pub use config::{Cfg, ENDPOINTS_MAX};
-pub use crash::CrashAt;
 pub use faults::{DELAY_MS_MAX, Fate, FaultPlan};
 pub use store::{Ledger, PAGE_MAX};

@@ -61,4 +61,19 @@ mod tests {
             assert_eq!(decode("orders/customer-1", bad), Err(BadToken), "{bad}");
         }
     }
+
+    #[test]
+    fn a_changed_character_is_seen() {
+        let ours = encode("payments", &[7; 16]);
+        for at in 0..ours.len() {
+            let mut changed = ours.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert_eq!(
+                decode("payments", &changed),
+                Err(BadToken),
+                "character {at}"
+            );
+        }
+    }
 }

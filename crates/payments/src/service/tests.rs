@@ -363,7 +363,7 @@ async fn what_is_old_goes_and_the_sums_stay() {
         bench.sweeper.prune().await.unwrap(),
         crate::store::Pruned::default()
     );
-    bench.clock.advance(Duration::from_hours(31 * 24));
+    bench.clock.advance(Duration::from_hours(101 * 24));
     let pruned = bench.sweeper.prune().await.unwrap();
     assert_eq!((pruned.payments, pruned.entries), (4, 9));
     assert_eq!(bench.store.balances(later()).await.unwrap(), before);
