@@ -126,8 +126,9 @@ async fn steady(stage: &Stage, args: &BenchArgs, seed: u64) -> Steady {
         stop.cancel();
     };
     tokio::join!(open, clock);
-    let took = start.elapsed();
     scope.close(CALL_MAX + Duration::from_secs(1)).await;
+    // With what was in flight, as the counts are.
+    let took = start.elapsed();
     let window = session.stats().turn();
     let after = stage.supervisor.cpu_time();
     Steady {
