@@ -1,7 +1,10 @@
 //! The whole check, from outside: the checker's memory against all that the
 //! shop and the provider say.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use shop_proto::{
     inventory::Stock,
@@ -33,6 +36,13 @@ pub(crate) struct Audit<'a> {
     sold: BTreeMap<String, i64>,
     stock: BTreeMap<String, i64>,
     findings: Findings,
+}
+
+/// From the record of an order to its last step.
+fn took(order: &Order) -> Option<Duration> {
+    let ms = |time: &Option<_>| time.as_ref().map(shop_proto::convert::unix_ms);
+    let ms = ms(&order.update_time)? - ms(&order.create_time)?;
+    u64::try_from(ms).ok().map(Duration::from_millis)
 }
 
 /// What one order looks like from all sides.
@@ -136,6 +146,14 @@ impl<'a> Audit<'a> {
         if let Some(difference) = difference {
             self.findings
                 .add(Invariant::Changed, format!("{key}: {difference}"));
+        }
+        // A cancellation may come long after the order was confirmed.
+        if matches!(status, Status::Confirmed | Status::Rejected)
+            && let Some(took) = took(order)
+            && self.book.is_too_slow(slot, took)
+        {
+            let what = format!("{key} needed {} s to be {status:?}", took.as_secs());
+            self.findings.add(Invariant::Unsettled, what);
         }
         if status.is_end() && !may_end(&tracked, status) {
             let what = format!(

@@ -323,3 +323,17 @@ proptest! {
         prop_assert_eq!(shop.audit(&book).count(Invariant::Lost), 1);
     }
 }
+
+#[test]
+fn an_order_that_needs_too_long_is_found_if_that_is_asked_for() {
+    let (mut book, mut shop) = shop(1, 0);
+    shop.orders[0].create_time = Some(shop_proto::convert::timestamp(1_000));
+    shop.orders[0].update_time = Some(shop_proto::convert::timestamp(62_000));
+    assert!(shop.audit(&book).is_ok());
+    book.require_end_within(Duration::from_secs(61));
+    assert!(shop.audit(&book).is_ok());
+    book.require_end_within(Duration::from_secs(60));
+    assert_eq!(shop.audit(&book).count(Invariant::Unsettled), 1);
+    book.begin_run("later").unwrap();
+    assert!(shop.audit(&book).is_ok(), "an order of a run before");
+}

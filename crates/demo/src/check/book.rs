@@ -1,11 +1,13 @@
 //! The checker's memory: every order it asked for and what it was told.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use shop_proto::orders::Order;
 use shop_types::OrderId;
 
-use super::{Answer, Body, BookError, Cancel, Findings, Invariant, Receipt, Slot, Status, Tracked};
+use super::{
+    Answer, Body, BookError, CallError, Cancel, Findings, Invariant, Receipt, Slot, Status, Tracked,
+};
 use crate::catalog::ARTICLES;
 
 /// Every order asked for and what was answered, every delivery sent in.
@@ -25,6 +27,7 @@ pub(crate) struct Book {
     seeded: bool,
     received: [i64; ARTICLES.len()],
     receipts: HashMap<String, Receipt>,
+    end_within: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -140,6 +143,18 @@ impl Book {
         self.runs.get(usize::from(run)).map_or("", |run| &run.name)
     }
 
+    /// From now on an order of this run that needed longer than `limit` from its
+    /// record to its first end counts as a violation.
+    pub(crate) const fn require_end_within(&mut self, limit: Duration) {
+        self.end_within = Some(limit);
+    }
+
+    /// Whether an order of this run needed longer than it may.
+    pub(crate) fn is_too_slow(&self, slot: Slot, took: Duration) -> bool {
+        let latest = usize::from(self.get(slot).run) + 1 == self.runs.len();
+        latest && self.end_within.is_some_and(|limit| took > limit)
+    }
+
     /// The idempotency key of an order.
     pub(crate) fn key(&self, slot: Slot) -> String {
         let order = self.get(slot);
@@ -208,6 +223,20 @@ impl Book {
     /// Notes that the shop refused an order. An acknowledged one stays.
     pub(crate) fn failed(&mut self, slot: Slot) {
         self.set_unless_known(slot, Answer::Failed);
+    }
+
+    /// Notes that the shop refused an order, as [`Book::failed`], and what is
+    /// wrong with that: an order that was told its end is refused now.
+    pub(crate) fn refused(&mut self, slot: Slot, error: &CallError) -> Findings {
+        let mut findings = Findings::default();
+        if let Answer::Order(id, told) = self.get(slot).answer
+            && told.is_end()
+        {
+            let what = format!("{}: order {id} was {told:?}, then {error}", self.key(slot));
+            findings.add(Invariant::KeyReused, what);
+        }
+        self.failed(slot);
+        findings
     }
 
     /// Notes that nobody knows whether an order came to be.

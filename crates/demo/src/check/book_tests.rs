@@ -222,3 +222,17 @@ fn an_impossible_journal_is_refused() {
     };
     assert_eq!(book.replay(&bad), Err(BookError::BadBody(0)));
 }
+
+#[test]
+fn an_order_that_was_told_its_end_is_not_refused_later() {
+    let refusal = CallError::from(tonic::Status::already_exists(
+        "the key stands for another order",
+    ));
+    let (mut book, slot) = book();
+    let id = OrderId::at(1);
+    for (status, violations) in [(OrderStatus::Pending, 0), (OrderStatus::Confirmed, 1)] {
+        assert!(book.answered(slot, &order(id, one(), status)).is_ok());
+        let found = book.refused(slot, &refusal);
+        assert_eq!(found.count(Invariant::KeyReused), violations, "{status:?}");
+    }
+}

@@ -197,7 +197,10 @@ impl Keeper {
                 self.findings().merge(found);
                 return Ok(first);
             }
-            Err(error) if error.verdict() == Verdict::Fail => book.failed(slot),
+            Err(error) if error.verdict() == Verdict::Fail => {
+                let found = book.refused(slot, error);
+                self.findings().merge(found);
+            }
             Err(_unknown) => book.unknown(slot),
         }
         Ok(false)

@@ -17,6 +17,9 @@ use crate::{
     supervise::{DataDir, Ports, Tuning},
 };
 
+/// The longest that an acknowledged order may take, whoever is killed meanwhile.
+const END_MAX: Duration = Duration::from_secs(60);
+
 /// How long an armed process may live before it is killed from outside.
 const POINT_MAX: Duration = Duration::from_secs(15);
 
@@ -148,6 +151,7 @@ async fn soak(
     console: Console,
     report: &mut KillReport,
 ) -> Result<Instant, DemoError> {
+    stage.session.keeper.book().require_end_within(END_MAX);
     stage.seed().await?;
     let customers = Customers::start(stage, load);
     let stopped = &stage.session.stop;
