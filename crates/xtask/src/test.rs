@@ -83,19 +83,28 @@ fn soak(workspace: &Workspace, cycles: u32) -> Result<Outcome, Error> {
     Ok(soak_verdict(&last))
 }
 
-/// Trusts the figures, not only the exit code.
+/// Trusts the figures, not only the exit code: nothing lost, and the run had
+/// power, for it killed as often as asked, at named points too, and nobody
+/// died by himself.
 fn soak_verdict(last_line: &str) -> Outcome {
     let figures: serde_json::Value = serde_json::from_str(last_line).unwrap_or_default();
-    let is_zero = |name: &str| figures.get(name).and_then(serde_json::Value::as_u64) == Some(0);
-    let lost = ["orders_lost", "oversold", "double_charged"]
-        .into_iter()
-        .find(|name| !is_zero(name));
-    let held = figures.get("invariants_ok") == Some(&serde_json::Value::Bool(true));
-    match lost {
-        Some(name) => Outcome::Failed(format!("{name} is not 0 in: {last_line}")),
-        None if !held => Outcome::Failed(format!("invariants_ok is not true in: {last_line}")),
-        None => Outcome::Passed,
+    let number = |name: &str| figures.get(name).and_then(serde_json::Value::as_u64);
+    for name in ["orders_lost", "oversold", "double_charged", "deaths"] {
+        if number(name) != Some(0) {
+            return Outcome::Failed(format!("{name} is not 0 in: {last_line}"));
+        }
     }
+    let points = figures.get("points").and_then(serde_json::Value::as_object);
+    let why = if figures.get("invariants_ok") != Some(&serde_json::Value::Bool(true)) {
+        "invariants_ok is not true"
+    } else if number("kills").is_none() || number("kills") < number("cycles") {
+        "fewer kills than cycles"
+    } else if points.is_none_or(serde_json::Map::is_empty) {
+        "no kill at a named point"
+    } else {
+        return Outcome::Passed;
+    };
+    Outcome::Failed(format!("{why} in: {last_line}"))
 }
 
 #[cfg(test)]
@@ -104,12 +113,16 @@ mod tests {
 
     #[test]
     fn a_soak_run_passes_only_with_clean_figures() {
-        let clean = r#"{"orders_lost":0,"oversold":0,"double_charged":0,"invariants_ok":true}"#;
+        let clean = r#"{"orders_lost":0,"oversold":0,"double_charged":0,"deaths":0,"kills":4,
+            "cycles":3,"points":{"orders.captured":1},"invariants_ok":true}"#;
         assert_eq!(soak_verdict(clean), Outcome::Passed);
         for bad in [
             clean.replace("lost\":0", "lost\":1"),
             clean.replace("oversold\":0", "oversold\":3"),
             clean.replace("charged\":0", "charged\":2"),
+            clean.replace("deaths\":0", "deaths\":1"),
+            clean.replace("kills\":4", "kills\":2"),
+            clean.replace("\"orders.captured\":1", ""),
             clean.replace("true", "false"),
             String::new(),
             "not json".to_owned(),
