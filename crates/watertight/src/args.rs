@@ -53,7 +53,7 @@ pub struct ChassisArgs {
         value_name = "MS"
     )]
     pub drain_ms: u64,
-    /// Open connections per listener; one more is closed at once
+    /// Open connections of all listeners together; one more is closed at once
     #[arg(
         long,
         env = "WATERTIGHT_CONNECTIONS_MAX",

@@ -186,3 +186,9 @@ fn bad_flags_and_help() {
 fn command_quiet<'a>(command: &'a mut Command, dir: &Path) -> &'a mut Command {
     command.stderr(std::fs::File::create(dir.join("log")).unwrap())
 }
+
+#[test]
+fn the_hello_example_fits_forty_lines() {
+    let lines = include_str!("../../examples/hello.rs").lines().count();
+    assert!(lines <= 40, "{lines} lines");
+}
