@@ -16,9 +16,9 @@ use crate::{
     store::{PaymentStore, SqliteStore},
 };
 
-/// How often old rows are deleted. A run deletes up to 200,000, which is more
-/// than 3,000 orders a second leave behind in the meantime.
-const PRUNE_PERIOD: Duration = Duration::from_secs(30);
+/// How often old rows are deleted. A run goes on for as long as this while there
+/// is more to delete, see [`Sweeper::prune`].
+const PRUNE_PERIOD: Duration = Duration::from_secs(10);
 
 /// Runs the service until a signal ends it; `args[0]` is the program's name.
 #[must_use]

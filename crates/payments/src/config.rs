@@ -27,14 +27,11 @@ pub struct Cfg {
           value_parser = clap::value_parser!(u64).range(10..=60_000))]
     pub provider_time_ms_max: u64,
 
-    /// Calls that may be in flight; one more is refused.
-    #[arg(
-        long,
-        env = "PAYMENTS_IN_FLIGHT_MAX",
-        value_name = "N",
-        default_value_t = 10_000
-    )]
-    pub in_flight_max: usize,
+    /// Calls that may be in flight; one more is refused. A few times what the
+    /// provider does side by side: more would only wait for their deadlines.
+    #[arg(long, env = "PAYMENTS_IN_FLIGHT_MAX", value_name = "N", default_value_t = 512,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub in_flight_max: u32,
 
     /// How often standing intents are looked for.
     #[arg(long, env = "PAYMENTS_SWEEP_MS", value_name = "MS", default_value_t = 1_000,
@@ -52,7 +49,9 @@ pub struct Cfg {
 
     /// How long finished payments and journal entries are kept; longer than
     /// orders can be cancelled, because what is deleted can't be refunded here.
-    #[arg(long, env = "PAYMENTS_RETENTION_MS", value_name = "MS", default_value_t = 100 * 24 * 3_600_000)]
+    /// 60 s to 10 years; default: 100 days.
+    #[arg(long, env = "PAYMENTS_RETENTION_MS", value_name = "MS", default_value_t = 100 * 24 * 3_600_000,
+          value_parser = clap::value_parser!(u64).range(60_000..=315_360_000_000))]
     pub retention_ms: u64,
 
     /// What tests set.
@@ -66,7 +65,7 @@ impl Cfg {
     pub fn limits(&self) -> Limits {
         Limits {
             provider_time_max: Duration::from_millis(self.provider_time_ms_max),
-            in_flight_max: self.in_flight_max,
+            in_flight_max: self.in_flight_max as usize,
         }
     }
 

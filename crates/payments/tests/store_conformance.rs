@@ -139,7 +139,7 @@ async fn a_refusal_writes_nothing() {
         let order = OrderId::at(1);
         for (what, refusal) in [
             (What::Capture, Refusal::NotAuthorized),
-            (What::Refund, Refusal::NotCaptured),
+            (What::Refund, Refusal::NotFound),
         ] {
             let decided = backend.store.decide(later(), ask(order, what)).await;
             assert_eq!(decided.unwrap(), Decision::Refused(refusal));

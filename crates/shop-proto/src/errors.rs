@@ -129,6 +129,73 @@ pub fn retryable(
     Status::with_error_details(code, message.into(), details)
 }
 
+/// What a service's store says when it has no answer, without its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Nothing was done: it has too much to do.
+    Busy,
+    /// Nothing was done: it can't work now (full, read-only, closing).
+    Unavailable,
+    /// Nobody knows whether it was done.
+    Unknown,
+    /// Nothing was done: something else came first.
+    Conflict,
+    /// What is stored breaks its own rules.
+    Corrupt,
+}
+
+/// When to come back to a store that is busy or was quicker than us.
+const SOON: Duration = Duration::from_millis(50);
+/// When to come back to a store that can't work now.
+const LATER: Duration = Duration::from_secs(1);
+
+/// The error of a store that has no answer, the same in all services:
+///
+/// | fault | code | reason | RetryInfo |
+/// |---|---|---|---|
+/// | busy | UNAVAILABLE | `STORE_BUSY` | 50 ms |
+/// | unavailable | UNAVAILABLE | `STORE_UNAVAILABLE` | 1 s |
+/// | unknown | UNAVAILABLE | `OUTCOME_UNKNOWN` | 1 s |
+/// | conflict | ABORTED | `CONFLICT` | 50 ms |
+/// | corrupt | DATA_LOSS | `STORE_CORRUPT` | none |
+///
+/// What the database said belongs in the service's log: callers must not see
+/// its text, and can't do anything about it.
+#[must_use]
+pub fn store_fault(domain: &str, fault: Fault) -> Status {
+    let (code, reason, message, after) = match fault {
+        Fault::Busy => (
+            Code::Unavailable,
+            "STORE_BUSY",
+            "the store is busy, nothing was done",
+            SOON,
+        ),
+        Fault::Unavailable => (
+            Code::Unavailable,
+            "STORE_UNAVAILABLE",
+            "the store can't work now, nothing was done",
+            LATER,
+        ),
+        Fault::Unknown => (
+            Code::Unavailable,
+            "OUTCOME_UNKNOWN",
+            "it is not known whether it was done; ask again",
+            LATER,
+        ),
+        Fault::Conflict => (
+            Code::Aborted,
+            "CONFLICT",
+            "something else came first, nothing was done",
+            SOON,
+        ),
+        Fault::Corrupt => {
+            let message = "what is stored breaks its own rules";
+            return refused(Code::DataLoss, domain, "STORE_CORRUPT", message);
+        }
+    };
+    retryable(code, domain, reason, message, after)
+}
+
 /// The stable reason of an error that came over the wire, if it carries one.
 #[must_use]
 pub fn reason(status: &Status) -> Option<String> {
@@ -171,6 +238,23 @@ mod tests {
         assert_eq!(fields(&status).len(), Violations::KEPT_MAX);
         assert_eq!(reason(&status).as_deref(), Some("INVALID_REQUEST"));
         assert!(status.message().ends_with("; and 8 more"));
+    }
+
+    #[test]
+    fn all_but_a_corrupt_store_may_be_asked_again() {
+        for (fault, code, word) in [
+            (Fault::Busy, Code::Unavailable, "STORE_BUSY"),
+            (Fault::Unavailable, Code::Unavailable, "STORE_UNAVAILABLE"),
+            (Fault::Unknown, Code::Unavailable, "OUTCOME_UNKNOWN"),
+            (Fault::Conflict, Code::Aborted, "CONFLICT"),
+            (Fault::Corrupt, Code::DataLoss, "STORE_CORRUPT"),
+        ] {
+            let status = store_fault("orders.shop", fault);
+            assert_eq!(status.code(), code);
+            assert_eq!(reason(&status).as_deref(), Some(word));
+            let retry = status.get_details_retry_info().is_some();
+            assert_eq!(retry, fault != Fault::Corrupt, "{fault:?}");
+        }
     }
 
     #[test]

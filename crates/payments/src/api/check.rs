@@ -67,9 +67,9 @@ pub(super) fn page(request: &ListPaymentsRequest) -> Result<Page, Status> {
     let mut violations = Violations::default();
     let size = match u32::try_from(request.page_size) {
         Ok(0) => PAGE_DEFAULT,
-        Ok(size) => size.min(ROWS_MAX),
-        Err(_negative) => {
-            violations.add("page_size", "must not be negative");
+        Ok(size @ ..=ROWS_MAX) => size,
+        _ => {
+            violations.add("page_size", format!("must be 0 to {ROWS_MAX}"));
             0
         }
     };

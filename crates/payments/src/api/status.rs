@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shop_proto::errors::{refused, retryable};
+use shop_proto::errors::{Fault, refused, retryable, store_fault};
 use shop_types::OrderId;
 use tonic::{Code, Status};
 use watertight_store::StoreError;
@@ -32,7 +32,7 @@ pub(super) fn from(failure: &Failure) -> Status {
             let (code, reason) = (Code::ResourceExhausted, "TOO_MANY_IN_FLIGHT");
             retryable(code, ERROR_DOMAIN, reason, message, BUSY_RETRY)
         }
-        Failure::Store(error) => store(error, &message),
+        Failure::Store(error) => store(error),
     }
 }
 
@@ -44,29 +44,21 @@ fn refusal_words(refusal: Refusal) -> (Code, &'static str) {
         Refusal::NotAuthorized => (Code::FailedPrecondition, "PAYMENT_NOT_AUTHORIZED"),
         Refusal::Captured => (Code::FailedPrecondition, "PAYMENT_CAPTURED"),
         Refusal::NotCaptured => (Code::FailedPrecondition, "PAYMENT_NOT_CAPTURED"),
+        Refusal::NotFound => (Code::NotFound, "PAYMENT_NOT_FOUND"),
     }
 }
 
-/// What the store says is told without its details: they are in the log.
-fn store(error: &StoreError, message: &str) -> Status {
-    tracing::warn!(error = message, "the store failed");
-    let (code, reason, say) = match error {
-        StoreError::Conflict(_) => (Code::Aborted, "CONFLICT", "the payment has moved on"),
-        StoreError::Retry(_) => (Code::Unavailable, "STORE_BUSY", "the store is busy"),
-        StoreError::Unavailable(_) => {
-            let say = "the store can't work now";
-            (Code::Unavailable, "STORE_UNAVAILABLE", say)
-        }
-        StoreError::Unknown(_) => {
-            let say = "it is not known whether it was written down";
-            (Code::Unavailable, "STORE_UNKNOWN", say)
-        }
-        StoreError::Corrupt(_) => {
-            let say = "what is stored makes no sense";
-            return refused(Code::DataLoss, ERROR_DOMAIN, "STORE_CORRUPT", say);
-        }
+/// What the store says is told without its words: they are in the log.
+fn store(error: &StoreError) -> Status {
+    tracing::warn!(%error, "the store failed");
+    let fault = match error {
+        StoreError::Conflict(_) => Fault::Conflict,
+        StoreError::Retry(_) => Fault::Busy,
+        StoreError::Unavailable(_) => Fault::Unavailable,
+        StoreError::Unknown(_) => Fault::Unknown,
+        StoreError::Corrupt(_) => Fault::Corrupt,
     };
-    retryable(code, ERROR_DOMAIN, reason, say, BUSY_RETRY)
+    store_fault(ERROR_DOMAIN, fault)
 }
 
 /// There is no payment for this order.

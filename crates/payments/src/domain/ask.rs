@@ -52,6 +52,10 @@ pub enum Refusal {
     /// Nothing was taken that could be returned.
     #[error("no money was taken")]
     NotCaptured,
+    /// The order has no payment, or none any more. Money may well have been
+    /// taken: what is past its retention is not known here.
+    #[error("the order has no payment, or none any more")]
+    NotFound,
 }
 
 /// What to do about an ask.
@@ -81,7 +85,7 @@ pub fn decide(ask: &Ask, standing: Option<Payment>, now_ms: i64) -> Decision {
         (What::Capture, Some(payment)) => capture(payment, now_ms),
         (What::Void, None) => Decision::Begin(Payment::begin(ask.order, State::Voiding, now_ms)),
         (What::Void, Some(payment)) => void(payment, now_ms),
-        (What::Refund, None) => Decision::Refused(Refusal::NotCaptured),
+        (What::Refund, None) => Decision::Refused(Refusal::NotFound),
         (What::Refund, Some(payment)) => refund(payment, now_ms),
     }
 }

@@ -5,7 +5,7 @@
 //! figures ([`standing`]); an entry is the difference between two of them. So
 //! no path through the states can book something twice or forget it.
 
-use super::payment::Payment;
+use super::payment::{Payment, State};
 
 /// An account of the ledger. Debits are positive, credits negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,8 +55,16 @@ pub struct Entry([i64; 6]);
 
 impl Entry {
     /// Books what lies between two states of one payment.
+    ///
+    /// Nothing if the provider's very first answer shows money that was taken:
+    /// the payment may be one whose entries are in the balances and whose
+    /// record was deleted, and booking it again would be wrong. People see to
+    /// it, see [`super::settle()`].
     #[must_use]
     pub fn between(before: &Payment, after: &Payment) -> Self {
+        if before.is_unanswered() && was_taken(after) {
+            return Self::default();
+        }
         let (old, new) = (standing(before), standing(after));
         // Figures are bounded, see `FIGURE_MAX`: no difference can overflow.
         Self(std::array::from_fn(|i| new[i] - old[i]))
@@ -73,6 +81,10 @@ impl Entry {
     pub fn is_empty(&self) -> bool {
         self.0 == [0; 6]
     }
+}
+
+fn was_taken(payment: &Payment) -> bool {
+    matches!(payment.state, State::Captured | State::Refunded)
 }
 
 /// What the accounts hold because of one payment, in the order of

@@ -226,6 +226,15 @@ impl Payment {
         self.amount.map_or(0, Money::minor)
     }
 
+    /// Whether no answer of the provider has been written down yet: for all we
+    /// know, the order may have had a payment before that was deleted since.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        let asked = matches!(self.state, State::Authorizing | State::Voiding);
+        // A third version, or a hold, comes of an answer only.
+        asked && self.version <= 2 && self.held == 0
+    }
+
     /// What time does to it.
     #[must_use]
     pub fn phase(&self) -> Phase {

@@ -127,7 +127,7 @@ fn next(before: &Payment, view: Option<View>) -> Next {
     match before.state {
         State::Authorizing => authorized(before, view),
         State::Capturing => captured(before, view),
-        State::Voiding => voided(view),
+        State::Voiding => voided(before, view),
         State::Refunding => refunded(view),
         State::Captured => match view {
             Some(view) if is_taken(view) => surplus_returned(before, view),
@@ -143,6 +143,9 @@ fn is_taken(view: View) -> bool {
     matches!(view.status, Status::Captured | Status::Refunded)
 }
 
+/// For people: they have to find out whether it is in the balances already.
+const TAKEN_UNKNOWN: &str = "taken before it was asked for; not booked, it may be already";
+
 fn authorized(before: &Payment, view: Option<View>) -> Next {
     let Some(view) = view else {
         return Next::Stay("the provider has not heard of it yet");
@@ -153,8 +156,8 @@ fn authorized(before: &Payment, view: Option<View>) -> Next {
         Status::Authorized => Next::Odd(State::Voiding, "another amount is held"),
         Status::Declined => Next::Go(State::Declined),
         Status::Voided => Next::Go(State::Voided),
-        Status::Captured => Next::Odd(State::Captured, "taken before it was asked for"),
-        Status::Refunded => Next::Odd(State::Refunded, "returned before it was taken"),
+        Status::Captured => Next::Odd(State::Captured, TAKEN_UNKNOWN),
+        Status::Refunded => Next::Odd(State::Refunded, TAKEN_UNKNOWN),
     }
 }
 
@@ -174,7 +177,7 @@ fn captured(before: &Payment, view: Option<View>) -> Next {
     }
 }
 
-fn voided(view: Option<View>) -> Next {
+fn voided(before: &Payment, view: Option<View>) -> Next {
     let Some(view) = view else {
         return Next::Stay("not closed yet");
     };
@@ -182,6 +185,8 @@ fn voided(view: Option<View>) -> Next {
         Status::Voided => Next::Go(State::Voided),
         Status::Declined => Next::Go(State::Declined),
         Status::Authorized => Next::Stay("not let go yet"),
+        Status::Captured if before.is_unanswered() => Next::Odd(State::Captured, TAKEN_UNKNOWN),
+        Status::Refunded if before.is_unanswered() => Next::Odd(State::Refunded, TAKEN_UNKNOWN),
         Status::Captured => Next::Odd(State::Captured, "taken in place of let go"),
         Status::Refunded => Next::Odd(State::Refunded, "taken and returned in place of let go"),
     }

@@ -75,16 +75,17 @@ impl World {
         if fate == Fate::ReplyLost {
             return Ok(false);
         }
-        let after = match settle(&intent, &reply) {
+        let mut verdict = settle(&intent, &reply);
+        if matches!(verdict, Verdict::Open(_)) {
+            verdict = settle(&intent, &self.provider(&Call::Look, false));
+        }
+        let after = match verdict {
             Verdict::Clear(after) => after,
             Verdict::Odd { mut after, .. } => {
                 after.discrepancies += 1;
                 after
             }
-            Verdict::Open(_) => match settle(&intent, &self.provider(&Call::Look, false)) {
-                Verdict::Clear(after) | Verdict::Odd { after, .. } => after,
-                Verdict::Open(_) => return Ok(false),
-            },
+            Verdict::Open(_) => return Ok(false),
         };
         self.write(Some(&intent), after)?;
         Ok(true)

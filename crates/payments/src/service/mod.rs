@@ -33,7 +33,7 @@ pub use self::{
     turns::TooMany,
 };
 use crate::{
-    domain::{Ask, Call, Decision, Entry, Payment, Phase, Reply, Verdict, decide, settle},
+    domain::{Ask, Call, Decision, Entry, Payment, Phase, Verdict, decide, settle},
     store::{Change, PaymentStore},
 };
 
@@ -41,8 +41,10 @@ use crate::{
 /// and to say so.
 const RECORD_MARGIN: Duration = Duration::from_millis(50);
 
-/// How long the result may take to be written down. Its own time, not the
-/// caller's: what the provider said is worth keeping also if nobody waits.
+/// How long the result may wait for the store. Not cut to the caller's
+/// deadline: a handler that is still polled when the provider answered late
+/// should keep what it said, rather than leave it to the sweeper. It doesn't
+/// outlive the caller: a handler that is dropped leaves the intent standing.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 
 /// How often one call may find another intent standing and bring it to its end.
@@ -62,7 +64,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             provider_time_max: Duration::from_millis(1_500),
-            in_flight_max: 10_000,
+            in_flight_max: 512,
         }
     }
 }
@@ -213,15 +215,14 @@ impl Payments {
         let provider = &self.inner.provider;
         let reply = provider.call(until, intent.order, call).await?;
         self.inner.faults.point(words::replied(intent.state));
-        let after = match settle(&intent, &reply) {
+        let mut verdict = settle(&intent, &reply);
+        if let Verdict::Open(what) = verdict {
+            verdict = self.look(until, &intent, what).await?;
+        }
+        let after = match verdict {
             Verdict::Clear(after) => after,
-            Verdict::Odd { what, .. } => {
-                let mut after = self.look(until, &intent, &reply, what).await?;
-                after.discrepancies += 1;
-                report(&intent, &after, what);
-                after
-            }
-            Verdict::Open(what) => self.look(until, &intent, &reply, what).await?,
+            Verdict::Odd { what, .. } => self.confirm(until, &intent, what).await?,
+            Verdict::Open(why) => return Err(OutcomeUnknown(why.to_owned()).into()),
         };
         let entry = Entry::between(&intent, &after);
         let change = Change { after, entry };
@@ -229,29 +230,42 @@ impl Payments {
         Ok(self.inner.store.settle(until, change).await?)
     }
 
-    /// Looks twice before an odd answer is believed: a slip in one answer must
-    /// not move money.
+    /// Looks again before an odd answer is believed: a slip in one answer must
+    /// not move money. Counts and reports it, whatever is seen then.
+    async fn confirm(
+        &self,
+        until: Deadline,
+        intent: &Payment,
+        what: &'static str,
+    ) -> Result<Payment, Failure> {
+        metrics::counter!("payments_discrepancies_total").increment(1);
+        match self.look(until, intent, what).await? {
+            Verdict::Clear(mut after) | Verdict::Odd { mut after, .. } => {
+                after.discrepancies += 1;
+                report(intent, &after, what);
+                Ok(after)
+            }
+            Verdict::Open(why) => Err(OutcomeUnknown(why.to_owned()).into()),
+        }
+    }
+
+    /// Looks the authorisation up, because an answer was not as it should be.
     async fn look(
         &self,
         until: Deadline,
         intent: &Payment,
-        first: &Reply,
         what: &'static str,
-    ) -> Result<Payment, Failure> {
-        tracing::warn!(order = %intent.order, state = ?intent.state, reply = ?first, what,
-            "odd answer, looking again");
+    ) -> Result<Verdict, Failure> {
+        tracing::warn!(order = %intent.order, state = ?intent.state, what,
+            "not the answer that was asked for, looking again");
         let provider = &self.inner.provider;
-        let second = provider.call(until, intent.order, Call::Look).await?;
-        match settle(intent, &second) {
-            Verdict::Clear(after) | Verdict::Odd { after, .. } => Ok(after),
-            Verdict::Open(why) => Err(OutcomeUnknown(why.to_owned()).into()),
-        }
+        let shown = provider.call(until, intent.order, Call::Look).await?;
+        Ok(settle(intent, &shown))
     }
 }
 
 /// Tells people that the provider's books and ours had to be brought together.
 fn report(before: &Payment, after: &Payment, what: &'static str) {
-    metrics::counter!("payments_discrepancies_total").increment(1);
     tracing::error!(
         order = %after.order,
         what,

@@ -32,8 +32,8 @@ pub struct SweeperSettings {
     pub retention: Duration,
     /// Rows that one step of the clean-up deletes.
     pub prune_rows_max: u32,
-    /// Steps of one clean-up.
-    pub prune_steps_max: u32,
+    /// How long one clean-up goes on while there is more to delete.
+    pub prune_time_max: Duration,
 }
 
 impl Default for SweeperSettings {
@@ -44,7 +44,7 @@ impl Default for SweeperSettings {
             sweep_time_max: Duration::from_secs(15),
             retention: Duration::from_hours(100 * 24),
             prune_rows_max: 1_000,
-            prune_steps_max: 200,
+            prune_time_max: Duration::from_secs(10),
         }
     }
 }
@@ -145,7 +145,11 @@ impl Sweeper {
         Ok(settled.phase() != Phase::Standing)
     }
 
-    /// Deletes what is past its retention, a bounded number of steps.
+    /// Deletes what is past its retention, step by step for a bounded time.
+    ///
+    /// Bounded by time, not by rows, so that a backlog shrinks as fast as the
+    /// disk allows: at 40 commits a second, 40,000 payments and as many
+    /// entries. More than can come in.
     ///
     /// # Errors
     ///
@@ -159,7 +163,8 @@ impl Sweeper {
         let before_ms = store.now_ms() - ms(self.settings.retention);
         let limit = self.settings.prune_rows_max;
         let mut pruned = Pruned::default();
-        for _ in 0..self.settings.prune_steps_max {
+        let until = Deadline::after(self.settings.prune_time_max);
+        while !until.has_passed() {
             let deadline = Deadline::after(self.settings.sweep_time_max);
             let step = store.prune(deadline, before_ms, limit).await?;
             pruned.payments += step.payments;

@@ -13,7 +13,7 @@ use watertight_core::Clock;
 
 use super::*;
 use crate::{
-    domain::{Account, Refusal, State, Status, View, What},
+    domain::{Account, Refusal, Reply, State, Status, View, What},
     store::{Balance, SqliteStore},
 };
 
@@ -271,6 +271,71 @@ async fn a_slip_in_one_answer_is_counted_and_moves_no_money() {
     assert_eq!((captured.captured, captured.discrepancies), (500, 1));
     let capture = Call::Capture { amount: 500 };
     assert_eq!(bench.script.calls(), [capture, Call::Look]);
+}
+
+#[tokio::test]
+async fn a_slip_in_a_second_look_is_counted_and_moves_no_money() {
+    let bench = Bench::new();
+    bench.authorized().await;
+    bench.script.then([
+        Ok(Reply::Refused(String::from("busy"))),
+        shown(Status::Voided, 500, 0, 0),
+        shown(Status::Captured, 500, 500, 0),
+    ]);
+    let captured = bench.ask(What::Capture).await.unwrap();
+    assert_eq!(captured.state, State::Captured);
+    assert_eq!((captured.captured, captured.discrepancies), (500, 1));
+    let capture = Call::Capture { amount: 500 };
+    assert_eq!(bench.script.calls(), [capture, Call::Look, Call::Look]);
+    assert_eq!(bench.balance(Account::ProviderReceivable).await, 500);
+}
+
+#[tokio::test]
+async fn an_odd_look_that_is_not_seen_again_settles_nothing() {
+    let bench = Bench::new();
+    bench.authorized().await;
+    bench.script.then([
+        Ok(Reply::Refused(String::from("busy"))),
+        shown(Status::Voided, 500, 0, 0),
+        shown(Status::Authorized, 500, 0, 0),
+    ]);
+    let asked = bench.ask(What::Capture).await;
+    assert!(matches!(asked, Err(Failure::Unknown(_))), "{asked:?}");
+    let standing = bench.standing().await;
+    assert_eq!((standing.state, standing.held), (State::Capturing, 500));
+}
+
+/// A payment is deleted after its retention, its entries are in the balances,
+/// and somebody asks for the order once more.
+#[tokio::test]
+async fn what_was_deleted_is_not_booked_again() {
+    for (n, again) in [(1, What::Void), (2, authorize(500))] {
+        let bench = Bench::new();
+        bench.authorized().await;
+        let taken = || shown(Status::Captured, 500, 500, 0);
+        bench.script.then([taken()]);
+        bench.ask(What::Capture).await.unwrap();
+        bench.clock.advance(Duration::from_hours(101 * 24));
+        bench.sweeper.prune().await.unwrap();
+        let gone = bench.ask(What::Refund).await;
+        assert_eq!(gone, Err(Failure::Refused(Refusal::NotFound)));
+        bench.script.calls();
+        bench.script.then([taken(), taken()]);
+        let asked = bench.ask(again).await;
+        match n {
+            1 => assert_eq!(asked, Err(Failure::Refused(Refusal::Captured))),
+            _ => assert_eq!(asked.unwrap().state, State::Captured),
+        }
+        let found = bench.standing().await;
+        assert_eq!((found.captured, found.discrepancies), (500, 1));
+        assert_eq!(bench.balance(Account::ProviderReceivable).await, 500);
+        assert_eq!(bench.balance(Account::Revenue).await, -500);
+        // What is known again can be returned, and that is booked.
+        bench.script.then([shown(Status::Refunded, 500, 500, 500)]);
+        bench.ask(What::Refund).await.unwrap();
+        assert_eq!(bench.balance(Account::ProviderReceivable).await, 0);
+        assert_eq!(bench.balance(Account::Refunds).await, 500);
+    }
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ async fn nothing_is_taken_or_returned_out_of_turn() {
     let early = shop.capture(order).await;
     assert_refused(&early, Code::FailedPrecondition, "PAYMENT_NOT_AUTHORIZED");
     let early = shop.refund(order).await;
-    assert_refused(&early, Code::FailedPrecondition, "PAYMENT_NOT_CAPTURED");
+    assert_refused(&early, Code::NotFound, "PAYMENT_NOT_FOUND");
     shop.authorize(order, 500).await.unwrap();
     let early = shop.refund(order).await;
     assert_refused(&early, Code::FailedPrecondition, "PAYMENT_NOT_CAPTURED");

@@ -128,7 +128,7 @@ async fn every_call_checks_the_order_id() {
 }
 
 #[tokio::test]
-async fn a_page_token_must_be_ours() {
+async fn a_page_has_bounds_and_its_token_must_be_ours() {
     let shop = Shop::start().await;
     let mut client = shop.client.clone();
     let ask = |page_size, token: &str| ListPaymentsRequest {
@@ -139,8 +139,10 @@ async fn a_page_token_must_be_ours() {
         let listed = client.list_payments(ask(10, token)).await;
         assert_invalid(&listed, &["page_token"]);
     }
-    let listed = client.list_payments(ask(-1, "")).await;
-    assert_invalid(&listed, &["page_size"]);
-    let listed = client.list_payments(ask(i32::MAX, "")).await.unwrap();
+    for size in [-1, i32::MIN, 1_001, i32::MAX] {
+        let listed = client.list_payments(ask(size, "")).await;
+        assert_invalid(&listed, &["page_size"]);
+    }
+    let listed = client.list_payments(ask(1_000, "")).await.unwrap();
     assert_eq!(listed.into_inner().payments, []);
 }
