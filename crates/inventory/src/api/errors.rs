@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shop_proto::errors::{refused, refused_with, retryable};
+use shop_proto::errors::{Fault, refused, refused_with, retryable, store_fault};
 use shop_types::{MoneyError, OrderId, Sku};
 use tonic::{Code, Status};
 use watertight_store::StoreError;
@@ -14,46 +14,25 @@ use crate::store::ReceiptRefusal;
 /// Domain of the ErrorInfo of all errors.
 pub(super) const DOMAIN: &str = "inventory.shop";
 
-/// When to come back to a store that can't work now.
+/// When to come back if too many are watching.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// The caller learns what it can do about it; the log learns what is wrong.
 pub(super) fn store(error: StoreError) -> Status {
-    match error {
-        StoreError::Retry(why) => {
-            let after = Duration::from_millis(50);
-            retryable(
-                Code::Unavailable,
-                DOMAIN,
-                "STORE_BUSY",
-                why.to_string(),
-                after,
-            )
-        }
-        StoreError::Unavailable(why) => unavailable("STORE_UNAVAILABLE", &why),
-        StoreError::Unknown(why) => unavailable("OUTCOME_UNKNOWN", &why),
-        StoreError::Conflict(why) => refused(Code::Aborted, DOMAIN, "CONFLICT", why),
-        StoreError::Corrupt(why) => {
-            tracing::error!(why, "store is corrupt");
-            refused(
-                Code::Internal,
-                DOMAIN,
-                "STORE_CORRUPT",
-                "what is stored breaks its own rules",
-            )
+    let fault = match &error {
+        StoreError::Conflict(_) => Fault::Conflict,
+        StoreError::Retry(_) => Fault::Busy,
+        StoreError::Unavailable(_) => Fault::Unavailable,
+        StoreError::Unknown(_) => Fault::Unknown,
+        StoreError::Corrupt(_) => Fault::Corrupt,
+    };
+    match fault {
+        Fault::Corrupt => tracing::error!(%error, "store is corrupt"),
+        Fault::Busy | Fault::Unavailable | Fault::Unknown | Fault::Conflict => {
+            tracing::warn!(%error, "store failed");
         }
     }
-}
-
-/// The caller learns when to come back; the log learns what is wrong.
-fn unavailable(reason: &str, why: &str) -> Status {
-    tracing::warn!(why, reason, "store failed");
-    retryable(
-        Code::Unavailable,
-        DOMAIN,
-        reason,
-        "the store can't work now",
-        RETRY_AFTER,
-    )
+    store_fault(DOMAIN, fault)
 }
 
 pub(super) fn unknown_sku(sku: &Sku) -> Status {
@@ -138,4 +117,23 @@ pub(super) fn watchers(error: TooManyWatchers) -> Status {
         error.to_string(),
         RETRY_AFTER,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_do_not_see_what_the_database_said() {
+        let said = String::from("UNIQUE constraint failed: items.sku");
+        for error in [
+            StoreError::Conflict(said.clone()),
+            StoreError::Unavailable(said.clone()),
+            StoreError::Unknown(said.clone()),
+            StoreError::Corrupt(said),
+        ] {
+            let status = store(error);
+            assert!(!format!("{status:?}").contains("UNIQUE"), "{status:?}");
+        }
+    }
 }

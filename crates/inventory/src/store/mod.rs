@@ -130,7 +130,8 @@ pub trait StockStore: Send + Sync + 'static {
     fn import(&self, by: Deadline, batch: ImportBatch) -> Step<'_, Changed<Imported>>;
 
     /// Gives back what at most `rows_max` reservations hold that have run out;
-    /// answers how many there were.
+    /// answers how many there were. One whose row is bad is counted, logged,
+    /// and put off; the others go on.
     fn expire(&self, by: Deadline, rows_max: u32) -> Step<'_, Changed<u32>>;
 
     /// Forgets at most `rows_max` finished reservations, receipts and imports

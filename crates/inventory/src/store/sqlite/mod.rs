@@ -1,5 +1,6 @@
 //! [`StockStore`] on SQLite.
 
+mod expire;
 mod import;
 mod receive;
 mod reservation;
@@ -119,7 +120,7 @@ impl StockStore for SqliteStock {
     }
 
     fn expire(&self, by: Deadline, rows_max: u32) -> Step<'_, Changed<u32>> {
-        Box::pin(self.store.write(by, reservation::Expire { rows_max }))
+        Box::pin(self.store.write(by, expire::Expire { rows_max }))
     }
 
     fn forget(&self, by: Deadline, age_ms: i64, rows_max: u32) -> Step<'_, u32> {

@@ -1,4 +1,4 @@
-//! Commands on reservations: hold, sell, give back, run out.
+//! Commands on reservations: hold, sell, give back.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shop_types::{Money, MoneyError, OrderId, Sku};
@@ -11,15 +11,15 @@ use crate::model::{
 use crate::store::{Changed, ReservationLost, Reserve};
 
 /// A stored reservation.
-struct Entry {
-    state: Reservation,
-    lines: Vec<PricedLine>,
+pub(super) struct Entry {
+    pub(super) state: Reservation,
+    pub(super) lines: Vec<PricedLine>,
     total: Option<Money>,
     expires_ms: i64,
 }
 
 impl Entry {
-    fn skus(&self) -> Vec<Sku> {
+    pub(super) fn skus(&self) -> Vec<Sku> {
         self.lines.iter().map(|line| line.sku.clone()).collect()
     }
 
@@ -32,7 +32,8 @@ impl Entry {
     }
 }
 
-fn entry(db: &Connection, order: OrderId) -> Result<Option<Entry>, StepError> {
+/// The reservation of one order.
+pub(super) fn entry(db: &Connection, order: OrderId) -> Result<Option<Entry>, StepError> {
     let mut statement = db.prepare_cached(
         "SELECT state, lines, total, currency, expires_ms FROM reservations WHERE order_id = ?1",
     )?;
@@ -58,7 +59,8 @@ fn parse(row: &Row<'_>) -> Result<Entry, StepError> {
     })
 }
 
-fn put_state(tx: &Tx<'_>, order: OrderId, state: Reservation) -> Result<(), StepError> {
+/// Writes where a reservation stands now.
+pub(super) fn put_state(tx: &Tx<'_>, order: OrderId, state: Reservation) -> Result<(), StepError> {
     let mut statement = tx.prepare_cached(
         "UPDATE reservations SET state = ?2, changed_ms = ?3 WHERE order_id = ?1",
     )?;
@@ -93,7 +95,11 @@ fn insert(
 
 /// Moves the pieces of all lines. Moves out of what is held can't fail unless
 /// the database broke its own rules.
-fn move_all(db: &Connection, movement: Movement, lines: &[PricedLine]) -> Result<(), StepError> {
+pub(super) fn move_all(
+    db: &Connection,
+    movement: Movement,
+    lines: &[PricedLine],
+) -> Result<(), StepError> {
     for line in lines {
         if !rows::move_pieces(db, movement, &line.sku, line.quantity)? {
             return Err(corrupt(format!(
@@ -275,48 +281,6 @@ impl Command for GiveBack {
             }
             _ => Ok(Changed::nothing(())),
         }
-    }
-}
-
-/// Lets reservations run out whose time is up.
-pub(super) struct Expire {
-    pub(super) rows_max: u32,
-}
-
-impl Command for Expire {
-    const NAME: &'static str = "expire";
-    type Output = Changed<u32>;
-
-    fn apply(self, tx: &Tx<'_>) -> Result<Self::Output, StepError> {
-        let mut statement = tx.prepare_cached(
-            "SELECT order_id FROM reservations WHERE state = 1 AND expires_ms <= ?1 \
-             ORDER BY expires_ms LIMIT ?2",
-        )?;
-        let due = statement
-            .query_map(params![tx.now_ms(), self.rows_max], |row| {
-                row.get::<_, [u8; 16]>(0)
-            })?
-            .collect::<Result<Vec<_>, _>>()?;
-        let (mut skus, mut count) = (Vec::new(), 0);
-        for order in due.into_iter().map(OrderId::from_bytes) {
-            count += 1;
-            let Some(entry) = entry(tx, order)? else {
-                continue;
-            };
-            if let Decision::Move(state, movement) =
-                Reservation::decide(Some(entry.state), Request::Expire)
-            {
-                move_all(tx, movement, &entry.lines)?;
-                put_state(tx, order, state)?;
-                skus.extend(entry.skus());
-            }
-        }
-        skus.sort_unstable();
-        skus.dedup();
-        Ok(Changed {
-            answer: count,
-            skus,
-        })
     }
 }
 
