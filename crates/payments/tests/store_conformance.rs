@@ -153,16 +153,18 @@ async fn a_refusal_writes_nothing() {
 async fn every_field_comes_back() {
     on_each(async |backend| {
         let order = OrderId::at(1);
-        let intent = backend.begin(authorize(order, 500, Currency::KWD)).await;
+        backend.complete(authorize(order, 500, Currency::KWD)).await;
+        let intent = backend.begin(ask(order, What::Capture)).await;
         backend.clock.advance(Duration::from_secs(1));
         let odd = Payment {
             state: State::Captured,
             method: None,
+            held: 0,
             captured: 1_000,
             refunded: 200,
             surplus: 300,
             discrepancies: 7,
-            version: 2,
+            version: intent.version + 1,
             ..intent.clone()
         };
         let entry = Entry::between(&intent, &odd);

@@ -1,6 +1,8 @@
 //! Tests of the rules against a provider whose answers are written down
 //! beforehand, over a real store.
 
+mod odd;
+
 use std::{
     collections::VecDeque,
     sync::{Mutex, PoisonError},
@@ -10,6 +12,7 @@ use futures_util::future::BoxFuture;
 use shop_types::{Currency, Money, PaymentMethod};
 use testkit::TempDir;
 use watertight_core::Clock;
+use watertight_store::Options;
 
 use super::*;
 use crate::{
@@ -74,9 +77,16 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with(|_options| {})
+    }
+
+    fn with(set: impl FnOnce(&mut Options)) -> Self {
         let dir = testkit::temp_dir();
         let clock = Clock::manual(1_000_000);
-        let store = SqliteStore::open_at(dir.path(), clock.clone()).unwrap();
+        let mut options = Options::new(dir.path());
+        options.clock = Some(clock.clone());
+        set(&mut options);
+        let store = SqliteStore::open_with(options).unwrap();
         let store: Arc<dyn PaymentStore> = Arc::new(store);
         let script = Arc::<Script>::default();
         let provider: Arc<dyn Provider> = script.clone();
@@ -222,137 +232,8 @@ async fn intents_that_never_settle_do_not_starve_the_others() {
     assert_eq!(bench.script.calls().len(), 1);
 }
 
-#[tokio::test]
-async fn a_double_capture_is_noticed_and_the_surplus_returned() {
-    let bench = Bench::new();
-    bench.authorized().await;
-    bench.script.then([
-        shown(Status::Captured, 500, 1_000, 0),
-        shown(Status::Captured, 500, 1_000, 0),
-        shown(Status::Captured, 500, 1_000, 500),
-    ]);
-    let captured = bench.ask(What::Capture).await.unwrap();
-    assert_eq!((captured.captured, captured.refunded), (1_000, 500));
-    assert_eq!((captured.surplus, captured.discrepancies), (0, 1));
-    let refund = Call::Refund { total: Some(500) };
-    let capture = Call::Capture { amount: 500 };
-    assert_eq!(bench.script.calls(), [capture, Call::Look, refund]);
-    assert_eq!(bench.balance(Account::Revenue).await, -500);
-    assert_eq!(bench.balance(Account::ProviderReceivable).await, 500);
-    assert_eq!(bench.balance(Account::Discrepancies).await, 0);
-}
-
-#[tokio::test]
-async fn a_surplus_that_can_not_be_returned_yet_is_left_to_the_sweeper() {
-    let bench = Bench::new();
-    bench.authorized().await;
-    let twice = || shown(Status::Captured, 500, 1_000, 0);
-    bench.script.then([twice(), twice(), unknown()]);
-    let captured = bench.ask(What::Capture).await.unwrap();
-    assert_eq!((captured.state, captured.surplus), (State::Captured, 500));
-    assert_eq!(bench.balance(Account::Discrepancies).await, -500);
-    bench
-        .script
-        .then([shown(Status::Captured, 500, 1_000, 500)]);
-    assert_eq!(bench.sweep().await.settled, 1);
-    assert_eq!(bench.standing().await.surplus, 0);
-    assert_eq!(bench.balance(Account::Discrepancies).await, 0);
-}
-
-#[tokio::test]
-async fn a_slip_in_one_answer_is_counted_and_moves_no_money() {
-    let bench = Bench::new();
-    bench.authorized().await;
-    let right = || shown(Status::Captured, 500, 500, 0);
-    bench
-        .script
-        .then([shown(Status::Captured, 500, 501, 0), right()]);
-    let captured = bench.ask(What::Capture).await.unwrap();
-    assert_eq!((captured.captured, captured.discrepancies), (500, 1));
-    let capture = Call::Capture { amount: 500 };
-    assert_eq!(bench.script.calls(), [capture, Call::Look]);
-}
-
-#[tokio::test]
-async fn a_slip_in_a_second_look_is_counted_and_moves_no_money() {
-    let bench = Bench::new();
-    bench.authorized().await;
-    bench.script.then([
-        Ok(Reply::Refused(String::from("busy"))),
-        shown(Status::Voided, 500, 0, 0),
-        shown(Status::Captured, 500, 500, 0),
-    ]);
-    let captured = bench.ask(What::Capture).await.unwrap();
-    assert_eq!(captured.state, State::Captured);
-    assert_eq!((captured.captured, captured.discrepancies), (500, 1));
-    let capture = Call::Capture { amount: 500 };
-    assert_eq!(bench.script.calls(), [capture, Call::Look, Call::Look]);
-    assert_eq!(bench.balance(Account::ProviderReceivable).await, 500);
-}
-
-#[tokio::test]
-async fn an_odd_look_that_is_not_seen_again_settles_nothing() {
-    let bench = Bench::new();
-    bench.authorized().await;
-    bench.script.then([
-        Ok(Reply::Refused(String::from("busy"))),
-        shown(Status::Voided, 500, 0, 0),
-        shown(Status::Authorized, 500, 0, 0),
-    ]);
-    let asked = bench.ask(What::Capture).await;
-    assert!(matches!(asked, Err(Failure::Unknown(_))), "{asked:?}");
-    let standing = bench.standing().await;
-    assert_eq!((standing.state, standing.held), (State::Capturing, 500));
-}
-
 /// A payment is deleted after its retention, its entries are in the balances,
 /// and somebody asks for the order once more.
-#[tokio::test]
-async fn what_was_deleted_is_not_booked_again() {
-    for (n, again) in [(1, What::Void), (2, authorize(500))] {
-        let bench = Bench::new();
-        bench.authorized().await;
-        let taken = || shown(Status::Captured, 500, 500, 0);
-        bench.script.then([taken()]);
-        bench.ask(What::Capture).await.unwrap();
-        bench.clock.advance(Duration::from_hours(101 * 24));
-        bench.sweeper.prune().await.unwrap();
-        let gone = bench.ask(What::Refund).await;
-        assert_eq!(gone, Err(Failure::Refused(Refusal::NotFound)));
-        bench.script.calls();
-        bench.script.then([taken(), taken()]);
-        let asked = bench.ask(again).await;
-        match n {
-            1 => assert_eq!(asked, Err(Failure::Refused(Refusal::Captured))),
-            _ => assert_eq!(asked.unwrap().state, State::Captured),
-        }
-        let found = bench.standing().await;
-        assert_eq!((found.captured, found.discrepancies), (500, 1));
-        assert_eq!(bench.balance(Account::ProviderReceivable).await, 500);
-        assert_eq!(bench.balance(Account::Revenue).await, -500);
-        // What is known again can be returned, and that is booked.
-        bench.script.then([shown(Status::Refunded, 500, 500, 500)]);
-        bench.ask(What::Refund).await.unwrap();
-        assert_eq!(bench.balance(Account::ProviderReceivable).await, 0);
-        assert_eq!(bench.balance(Account::Refunds).await, 500);
-    }
-}
-
-#[tokio::test]
-async fn another_amount_than_asked_is_let_go() {
-    let bench = Bench::new();
-    let wrong = || shown(Status::Authorized, 400, 0, 0);
-    bench
-        .script
-        .then([wrong(), wrong(), shown(Status::Voided, 400, 0, 0)]);
-    let asked = bench.ask(authorize(500)).await;
-    assert_eq!(asked, Err(Failure::Refused(Refusal::Closed)));
-    let standing = bench.standing().await;
-    assert_eq!((standing.state, standing.held), (State::Voided, 0));
-    assert_eq!(standing.discrepancies, 1);
-    assert_eq!(bench.balance(Account::CustomerHolds).await, 0);
-}
-
 #[tokio::test]
 async fn a_void_finds_out_about_a_capture_first() {
     let bench = Bench::new();
@@ -434,4 +315,25 @@ async fn what_is_old_goes_and_the_sums_stay() {
     assert_eq!(bench.store.balances(later()).await.unwrap(), before);
     let left = bench.payments.list(later(), None, 10).await.unwrap();
     assert_eq!(left.len(), 1, "what is still held stays");
+}
+
+#[tokio::test]
+async fn a_full_store_calls_nobody() {
+    let mut bench = Bench::with(|options| options.store_bytes_max = Some(256 << 10));
+    for n in 1..100_000 {
+        bench.order = OrderId::at(n);
+        bench.script.then([shown(Status::Authorized, 500, 0, 0)]);
+        match bench.ask(authorize(500)).await {
+            Ok(_held) => assert_eq!(bench.script.calls().len(), 1),
+            Err(Failure::Store(StoreError::Unavailable(_))) => {
+                let standing = bench.payments.get(later(), bench.order).await.unwrap();
+                let calls = bench.script.calls().len();
+                assert_eq!(calls, usize::from(standing.is_some()), "no intent, no call");
+                assert!(bench.store.health().is_err());
+                return;
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    panic!("never full");
 }

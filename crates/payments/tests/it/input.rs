@@ -146,3 +146,19 @@ async fn a_page_has_bounds_and_its_token_must_be_ours() {
     let listed = client.list_payments(ask(1_000, "")).await.unwrap();
     assert_eq!(listed.into_inner().payments, []);
 }
+
+#[tokio::test]
+async fn a_message_beyond_the_bound_is_refused_and_the_service_goes_on() {
+    let shop = Shop::start().await;
+    let mut client = shop.client.clone();
+    let order = OrderId::at(1);
+    let huge = AuthorizeRequest {
+        payment_method: "x".repeat(shop_proto::MESSAGE_BYTES_MAX + 1),
+        ..good(order)
+    };
+    let refused = client.authorize(huge).await.unwrap_err();
+    let too_large = matches!(refused.code(), Code::OutOfRange | Code::ResourceExhausted);
+    assert!(too_large, "{:?}: {}", refused.code(), refused.message());
+    assert!(shop.stub.referee(order).await.is_none());
+    client.authorize(good(order)).await.unwrap();
+}

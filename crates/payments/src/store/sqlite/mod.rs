@@ -33,6 +33,15 @@ impl SqliteStore {
     pub fn open(dir: impl Into<PathBuf>, faults: Faults) -> Result<Self, OpenError> {
         let mut options = Options::new(dir);
         options.faults = faults;
+        Self::open_with(options)
+    }
+
+    /// Opens a store with settings of its own, for tests and for tuning.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open_with(options: Options) -> Result<Self, OpenError> {
         Store::open("payments", options, MIGRATIONS).map(Self)
     }
 
@@ -44,7 +53,7 @@ impl SqliteStore {
     pub fn open_at(dir: impl Into<PathBuf>, clock: Clock) -> Result<Self, OpenError> {
         let mut options = Options::new(dir);
         options.clock = Some(clock);
-        Store::open("payments", options, MIGRATIONS).map(Self)
+        Self::open_with(options)
     }
 }
 
