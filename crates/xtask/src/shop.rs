@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// A cold release build takes about five minutes on two cores.
+/// A cold release build takes two and a half minutes on two cores.
 const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Builds the release profile of the demo and returns its executable.
