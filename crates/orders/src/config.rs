@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use clap::error::ErrorKind;
 use clap::value_parser;
-use watertight::CrashArgs;
+use watertight::{ConfigError, CrashArgs};
 
 use crate::service::Settings;
 
@@ -51,7 +52,8 @@ pub struct Cfg {
     #[arg(long, env = "ORDERS_PAYMENTS_CALL_MS", default_value_t = 1_500, value_parser = value_parser!(u64).range(10..=60_000))]
     pub payments_call_ms: u64,
 
-    /// How long idempotency keys are kept, in milliseconds. Default: 7 days.
+    /// How long idempotency keys are kept, in milliseconds; at least as long as
+    /// an order may go forward. Default: 7 days.
     #[arg(long, env = "ORDERS_KEY_RETENTION_MS", default_value_t = 7 * DAY_MS, value_parser = value_parser!(u64).range(60_000..=3_650 * DAY_MS))]
     pub key_retention_ms: u64,
 
@@ -65,6 +67,35 @@ pub struct Cfg {
 }
 
 impl Cfg {
+    /// What no single flag can tell by itself.
+    ///
+    /// # Errors
+    ///
+    /// A bad command line, with both flags in its text.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        for (longer, long_ms, shorter, short_ms) in [
+            (
+                "--key-retention-ms",
+                self.key_retention_ms,
+                "--saga-forward-max-ms",
+                self.saga_forward_max_ms,
+            ),
+            (
+                "--retention-ms",
+                self.retention_ms,
+                "--key-retention-ms",
+                self.key_retention_ms,
+            ),
+        ] {
+            if long_ms < short_ms {
+                let why =
+                    format!("{longer} {long_ms} must not be less than {shorter} {short_ms}\n");
+                return Err(clap::Error::raw(ErrorKind::ValueValidation, why).into());
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         let count = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         Settings {

@@ -14,7 +14,7 @@
 use std::{ffi::OsString, process::ExitCode, sync::Arc, time::Duration};
 
 use shop_proto::orders::orders_service_server::OrdersServiceServer;
-use watertight::{App, BoxError};
+use watertight::{App, BoxError, ConfigError, GrpcChannel};
 use watertight_store::Options;
 
 pub mod api;
@@ -35,6 +35,10 @@ const TEND_PERIOD: Duration = Duration::from_secs(1);
 /// Between two deletions of what is old.
 const DELETE_PERIOD: Duration = Duration::from_secs(10);
 
+/// To each of the other services: with 256 streams each, 1,024 calls, so that
+/// what [`service::Settings::calls_max`] lets through hardly waits for a stream.
+const CONNECTIONS: usize = 4;
+
 /// Runs the service until a signal ends it; `args[0]` is the program's name.
 #[must_use]
 pub fn run(args: Vec<OsString>) -> ExitCode {
@@ -52,6 +56,7 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
 /// Nothing is served yet; a store that was opened is closed again.
 pub async fn build(mut app: App) -> Result<App, BoxError> {
     let cfg: Cfg = app.config()?;
+    cfg.check()?;
     let faults = cfg.crash.faults();
     let options = Options {
         faults: faults.clone(),
@@ -61,15 +66,21 @@ pub async fn build(mut app: App) -> Result<App, BoxError> {
     let closing = Arc::clone(&store);
     let orders = Orders::new(Parts {
         store,
-        stock: Arc::new(InventoryClient::new(
-            app.client("inventory", &cfg.inventory)?,
-        )),
-        till: Arc::new(PaymentsClient::new(app.client("payments", &cfg.payments)?)),
+        stock: Arc::new(InventoryClient::new(channel("inventory", &cfg.inventory)?)),
+        till: Arc::new(PaymentsClient::new(channel("payments", &cfg.payments)?)),
         scope: app.scope().clone(),
         settings: cfg.settings(),
         faults,
     });
     Ok(serve(app, orders).on_shutdown("store", move || async move { closing.close().await }))
+}
+
+/// A channel wide enough for [`service::Settings::calls_max`] calls at once. Its
+/// tasks end with the last of its clients.
+fn channel(name: &'static str, url: &str) -> Result<GrpcChannel, ConfigError> {
+    GrpcChannel::builder(name, url)
+        .connections(CONNECTIONS)
+        .connect_lazy()
 }
 
 /// What is served, and what runs beside it.
@@ -86,10 +97,6 @@ fn serve(app: App, orders: Orders) -> App {
         })
         .every("delete_old", DELETE_PERIOD, move |_scope| {
             let orders = cleaned.clone();
-            async move {
-                if let Err(error) = orders.delete_old().await {
-                    tracing::warn!(%error, "deleting what is old failed, the next run goes on");
-                }
-            }
+            async move { orders.clean().await }
         })
 }

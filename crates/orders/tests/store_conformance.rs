@@ -81,6 +81,9 @@ conformance!(
     lists_are_newest_first_and_by_customer,
     old_keys_go_in_batches,
     old_orders_go_once_they_are_finished,
+    a_key_stays_while_its_order_is_under_way,
+    an_order_stays_as_long_as_its_key_must,
+    a_key_whose_order_is_gone_is_free,
 );
 
 fn soon() -> Deadline {
@@ -138,7 +141,9 @@ impl Backend {
             owner,
             lease: LEASE,
         };
-        self.store.claim(soon(), claim).await.unwrap()
+        let claims = self.store.claim(soon(), claim).await.unwrap();
+        assert_eq!(claims.corrupt, []);
+        claims.orders
     }
 
     async fn cancel(&self, id: OrderId, owner: Owner) -> Cancelled {
@@ -531,7 +536,8 @@ mod contract {
     pub(super) async fn old_keys_go_in_batches(backend: &Backend) {
         let owner = Owner::random();
         for i in 0..5 {
-            backend.order(&format!("old{i}"), owner).await;
+            let id = backend.order(&format!("old{i}"), owner).await.id;
+            backend.step(id, 1, State::Rejected).await;
         }
         backend.clock.advance(Duration::from_secs(1));
         let young = backend.order("young", owner).await.id;
@@ -575,5 +581,77 @@ mod contract {
         }
         assert_eq!(deleted, [2, 1, 0]);
         assert_eq!(backend.list(None, None, 9).await, [young, ids[3]]);
+    }
+
+    pub(super) async fn a_key_stays_while_its_order_is_under_way(backend: &Backend) {
+        let owner = Owner::random();
+        let mut ids = Vec::new();
+        for i in 0..6 {
+            ids.push(backend.order(&format!("k{i}"), owner).await.id);
+        }
+        // Those that must stay are the first, and more than one step deletes.
+        for id in &ids[4..] {
+            backend.step(*id, 1, State::Rejected).await;
+        }
+        let all = DeleteBefore {
+            before_ms: i64::MAX,
+            limit: 2,
+        };
+        assert_eq!(backend.store.delete_keys(soon(), all).await.unwrap(), 2);
+        assert_eq!(backend.store.delete_keys(soon(), all).await.unwrap(), 0);
+        for (i, id) in ids[..4].iter().enumerate() {
+            let again = backend.record(&format!("k{i}"), 1, owner).await;
+            assert!(matches!(&again, Recorded::Known(known) if known.id == *id));
+        }
+        backend.step(ids[0], 1, State::Rejected).await;
+        assert_eq!(backend.store.delete_keys(soon(), all).await.unwrap(), 1);
+    }
+
+    /// The id is made before the record is queued, so it is older than the key.
+    pub(super) async fn an_order_stays_as_long_as_its_key_must(backend: &Backend) {
+        let (owner, (_caller, ticket)) = (Owner::random(), Caller::new());
+        let id = OrderId::at(START_MS);
+        backend.clock.advance(Duration::from_secs(5));
+        let record = Record {
+            id,
+            new: new_order("k", "ada"),
+            fingerprint: [1; 32],
+            owner,
+            lease: LEASE,
+            ticket,
+        };
+        backend.store.record(soon(), record).await.unwrap();
+        backend.step(id, 1, State::Rejected).await;
+        let before = |before_ms| DeleteBefore {
+            before_ms,
+            limit: 9,
+        };
+        for (before_ms, deleted) in [(START_MS + 5_000, 0), (START_MS + 5_001, 1)] {
+            let (keys, orders) = (before(before_ms), before(before_ms));
+            let keys = backend.store.delete_keys(soon(), keys).await.unwrap();
+            let orders = backend.store.delete_orders(soon(), orders).await.unwrap();
+            assert_eq!((keys, orders), (deleted, deleted));
+        }
+    }
+
+    /// Keys and orders are deleted by separate steps, in any order.
+    pub(super) async fn a_key_whose_order_is_gone_is_free(backend: &Backend) {
+        let owner = Owner::random();
+        let id = backend.order("k", owner).await.id;
+        backend.step(id, 1, State::Rejected).await;
+        let all = DeleteBefore {
+            before_ms: i64::MAX,
+            limit: 9,
+        };
+        assert_eq!(backend.store.delete_orders(soon(), all).await.unwrap(), 1);
+        // With the same body or with another.
+        let Recorded::New(second) = backend.record("k", 2, owner).await else {
+            panic!("the key is free")
+        };
+        assert_ne!(second.id, id);
+        let again = backend.record("k", 2, owner).await;
+        assert!(matches!(again, Recorded::Known(known) if known.id == second.id));
+        let other = backend.record("k", 1, owner).await;
+        assert!(matches!(other, Recorded::KeyReused), "{other:?}");
     }
 }

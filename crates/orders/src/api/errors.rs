@@ -1,5 +1,7 @@
 //! Refusals as gRPC statuses with details.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shop_proto::errors;
@@ -13,7 +15,34 @@ use crate::store::StoreError;
 /// When to come back if nothing better is known.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-pub(super) fn status(refused: Refused) -> Status {
+/// What was said of the store, which may fail for each of many requests.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Log {
+    corrupt: Arc<AtomicBool>,
+}
+
+impl Log {
+    pub(super) fn status(&self, refused: Refused) -> Status {
+        if let Refused::Store(error) = &refused {
+            self.note(error);
+        }
+        status(refused)
+    }
+
+    /// What the database says is for the log, not for the caller. The store logs
+    /// by itself when it stops working and when it works again; what is corrupt
+    /// stays so.
+    fn note(&self, error: &StoreError) {
+        let is_corrupt = matches!(error, StoreError::Corrupt(_));
+        if is_corrupt && !self.corrupt.swap(true, Ordering::AcqRel) {
+            tracing::error!(%error, "store is corrupt; more of it is said at level debug");
+        } else {
+            tracing::debug!(%error, "store gave no answer");
+        }
+    }
+}
+
+fn status(refused: Refused) -> Status {
     let message = refused.to_string();
     let retry =
         |code, reason: &str| errors::retryable(code, DOMAIN, reason, &*message, RETRY_AFTER);
@@ -27,11 +56,6 @@ pub(super) fn status(refused: Refused) -> Status {
         Refused::BadOrder(order) => bad_order(&order),
         Refused::NotFound(_) => last(Code::NotFound, "ORDER_NOT_FOUND"),
         Refused::AlreadyRejected(_) => last(Code::FailedPrecondition, "ORDER_REJECTED"),
-        Refused::ForeignPageToken => errors::invalid(
-            DOMAIN,
-            "page_token",
-            "must come from the page before of this list",
-        ),
         Refused::Deadline => retry(Code::DeadlineExceeded, "DEADLINE_PASSED"),
         Refused::ShuttingDown => retry(Code::Unavailable, "SHUTTING_DOWN"),
         Refused::Store(error) => store(&error),
@@ -65,15 +89,6 @@ fn bad_order(order: &Order) -> Status {
 }
 
 fn store(error: &StoreError) -> Status {
-    // What the database says is for the log, not for the caller. The store logs
-    // by itself when it stops working, so a line per request would only repeat it.
-    match error {
-        StoreError::Corrupt(_) => tracing::error!(%error, "store is corrupt"),
-        StoreError::Retry(_)
-        | StoreError::Unavailable(_)
-        | StoreError::Unknown(_)
-        | StoreError::Conflict(_) => tracing::debug!(%error, "store gave no answer"),
-    }
     let retry =
         |reason, why: &str| errors::retryable(Code::Unavailable, DOMAIN, reason, why, RETRY_AFTER);
     match error {

@@ -2,6 +2,7 @@
 
 mod convert;
 mod errors;
+mod page;
 mod validate;
 
 use std::pin::Pin;
@@ -26,13 +27,17 @@ const DOMAIN: &str = "orders.shop";
 #[derive(Clone, Debug)]
 pub struct Grpc {
     orders: Orders,
+    log: errors::Log,
 }
 
 impl Grpc {
     /// Serves `orders`.
     #[must_use]
     pub fn new(orders: Orders) -> Self {
-        Self { orders }
+        Self {
+            orders,
+            log: errors::Log::default(),
+        }
     }
 }
 
@@ -53,7 +58,7 @@ impl OrdersService for Grpc {
             .orders
             .place(deadline, new)
             .await
-            .map_err(errors::status)?;
+            .map_err(|refused| self.log.status(refused))?;
         Ok(Response::new(PlaceOrderResponse {
             order: Some(convert::order(&order)),
         }))
@@ -69,7 +74,7 @@ impl OrdersService for Grpc {
             .orders
             .get(deadline, id)
             .await
-            .map_err(errors::status)?;
+            .map_err(|refused| self.log.status(refused))?;
         Ok(Response::new(GetOrderResponse {
             order: Some(convert::order(&order)),
         }))
@@ -85,7 +90,7 @@ impl OrdersService for Grpc {
             .orders
             .cancel(deadline, id)
             .await
-            .map_err(errors::status)?;
+            .map_err(|refused| self.log.status(refused))?;
         Ok(Response::new(CancelOrderResponse {
             order: Some(convert::order(&order)),
         }))
@@ -99,12 +104,14 @@ impl OrdersService for Grpc {
         let list = validate::list(request.into_inner())?;
         let (orders, next) = self
             .orders
-            .list(deadline, list.customer, list.token.as_deref(), list.limit)
+            .list(deadline, list.customer.clone(), list.after, list.limit)
             .await
-            .map_err(errors::status)?;
+            .map_err(|refused| self.log.status(refused))?;
         Ok(Response::new(ListOrdersResponse {
             orders: orders.iter().map(convert::order).collect(),
-            next_page_token: next.unwrap_or_default(),
+            next_page_token: next.map_or_else(String::new, |last| {
+                page::token(list.customer.as_ref(), last)
+            }),
         }))
     }
 
@@ -118,20 +125,18 @@ impl OrdersService for Grpc {
             .orders
             .watch(deadline, id)
             .await
-            .map_err(errors::status)?;
-        Ok(Response::new(Box::pin(stream::try_unfold(watch, change))))
+            .map_err(|refused| self.log.status(refused))?;
+        // The chassis ends it, at the caller's deadline or at its own limit for
+        // streams; the deadline here is that of a request, which is shorter.
+        Ok(Response::new(Box::pin(stream::unfold(watch, change))))
     }
 }
 
 /// The next change of a watched order, and the watch to go on with.
-async fn change(mut watch: Watch) -> Result<Option<(WatchOrderResponse, Watch)>, Status> {
-    let order = watch.next().await.map_err(errors::status)?;
-    Ok(order.map(|order| {
-        (
-            WatchOrderResponse {
-                order: Some(convert::order(&order)),
-            },
-            watch,
-        )
-    }))
+async fn change(mut watch: Watch) -> Option<(Result<WatchOrderResponse, Status>, Watch)> {
+    let order = watch.next().await?;
+    let changed = WatchOrderResponse {
+        order: Some(convert::order(&order)),
+    };
+    Some((Ok(changed), watch))
 }

@@ -7,7 +7,7 @@ use shop_proto::orders::{LineItem, ListOrdersRequest, PlaceOrderRequest};
 use shop_types::{CustomerId, IdempotencyKey, OrderId, PaymentMethod, Quantity, Sku};
 use tonic::Status;
 
-use super::DOMAIN;
+use super::{DOMAIN, page};
 use crate::model::{Line, NewOrder};
 
 /// Lines of an order at most.
@@ -20,7 +20,7 @@ const PAGE_DEFAULT: u32 = 50;
 #[derive(Debug)]
 pub(super) struct List {
     pub(super) customer: Option<CustomerId>,
-    pub(super) token: Option<String>,
+    pub(super) after: Option<OrderId>,
     pub(super) limit: u32,
 }
 
@@ -62,13 +62,17 @@ pub(super) fn list(request: ListOrdersRequest) -> Result<List, Status> {
             PAGE_DEFAULT
         }
     };
+    // The token of a list that isn't known can't be judged.
+    let after = match &*request.page_token {
+        token if token.is_empty() || !wrong.is_empty() => None,
+        token => wrong.take("page_token", page::read(customer.as_ref(), token)),
+    };
     if !wrong.is_empty() {
         return Err(wrong.into_status(DOMAIN));
     }
-    let token = Some(request.page_token).filter(|token| !token.is_empty());
     Ok(List {
         customer,
-        token,
+        after,
         limit,
     })
 }

@@ -16,17 +16,23 @@ use crate::model::Order;
 ///
 /// # Limits
 ///
-/// At most `jobs_max` jobs: a slot must be had first. Folders without a job are
-/// bounded by the requests that wait.
+/// At most `jobs_max` jobs: a slot must be had first. Of these, sagas that are
+/// resumed have no more than half, so that any number of sagas that don't get on
+/// leaves places for new orders. Folders without a job are bounded by the
+/// requests that wait.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
     slots: Arc<Semaphore>,
+    resumed: Arc<Semaphore>,
     folders: Arc<Mutex<HashMap<OrderId, Weak<Folder>>>>,
 }
 
 /// The right to run one job.
 #[derive(Debug)]
-pub(super) struct Slot(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+pub(super) struct Slot {
+    _slot: OwnedSemaphorePermit,
+    _resumed: Option<OwnedSemaphorePermit>,
+}
 
 /// What is known here of one order.
 #[derive(Debug)]
@@ -48,20 +54,37 @@ pub(super) struct Job {
 
 impl Desk {
     pub(super) fn new(jobs_max: usize) -> Self {
-        let slots = Arc::new(Semaphore::new(jobs_max.min(Semaphore::MAX_PERMITS)));
+        let jobs_max = jobs_max.min(Semaphore::MAX_PERMITS);
         Self {
-            slots,
+            slots: Arc::new(Semaphore::new(jobs_max)),
+            // Of one job, half is one: else nothing would ever be resumed.
+            resumed: Arc::new(Semaphore::new(jobs_max.div_ceil(2))),
             folders: Arc::default(),
         }
     }
 
     /// A slot, if one is free.
     pub(super) fn slot(&self) -> Option<Slot> {
-        Arc::clone(&self.slots).try_acquire_owned().map(Slot).ok()
+        Some(Slot {
+            _slot: Arc::clone(&self.slots).try_acquire_owned().ok()?,
+            _resumed: None,
+        })
+    }
+
+    /// A slot for a saga that is resumed, if one is free.
+    pub(super) fn slot_to_resume(&self) -> Option<Slot> {
+        Some(Slot {
+            _resumed: Some(Arc::clone(&self.resumed).try_acquire_owned().ok()?),
+            _slot: Arc::clone(&self.slots).try_acquire_owned().ok()?,
+        })
     }
 
     pub(super) fn free_slots(&self) -> usize {
         self.slots.available_permits()
+    }
+
+    pub(super) fn free_slots_to_resume(&self) -> usize {
+        self.resumed.available_permits().min(self.free_slots())
     }
 
     /// The folder of `id`, for somebody who waits.
@@ -185,6 +208,18 @@ mod tests {
         drop(job);
         assert!(!desk.is_running(id));
         assert!(desk.slot().is_some());
+    }
+
+    #[test]
+    fn resumed_sagas_take_half_of_the_slots() {
+        let desk = Desk::new(5);
+        let resumed = [(); 5].map(|()| desk.slot_to_resume());
+        assert_eq!(resumed.iter().flatten().count(), 3, "half, rounded up");
+        assert_eq!((desk.free_slots(), desk.free_slots_to_resume()), (2, 0));
+        let new = [(); 5].map(|()| desk.slot());
+        assert_eq!(new.iter().flatten().count(), 2);
+        drop(resumed);
+        assert_eq!((desk.free_slots(), desk.free_slots_to_resume()), (3, 3));
     }
 
     #[test]

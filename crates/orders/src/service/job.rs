@@ -96,12 +96,21 @@ impl Worker {
         }
     }
 
-    /// Makes a call under its own deadline. No answer in time is unknown.
+    /// Makes a call under its own deadline, once it is its turn. No answer in
+    /// time is unknown.
     async fn call(&self, call: Call) -> Reply {
         let settings = &self.shop.parts.settings;
-        let max = match call {
-            Call::Reserve | Call::Commit | Call::Release => settings.stock_call_max,
-            Call::Authorize | Call::Capture | Call::Refund | Call::Void => settings.till_call_max,
+        let (calls, max) = match call {
+            Call::Reserve | Call::Commit | Call::Release => {
+                (&self.shop.stock_calls, settings.stock_call_max)
+            }
+            Call::Authorize | Call::Capture | Call::Refund | Call::Void => {
+                (&self.shop.till_calls, settings.till_call_max)
+            }
+        };
+        // Ends with the try at the latest. It is never closed.
+        let Ok(_turn) = calls.acquire().await else {
+            return Reply::Unknown;
         };
         let deadline = Deadline::after(max).min(self.deadline);
         deadline
@@ -183,7 +192,7 @@ impl Worker {
                 Err(Stop)
             }
             StoreError::Corrupt(why) => {
-                tracing::error!(%order, why, "order is corrupt, left as it is");
+                self.shop.leave_alone(order, why);
                 Err(Stop)
             }
         }

@@ -21,6 +21,7 @@ use crate::model::{Order, Reason, State};
 /// - `orders_leases_claimed_total`: sagas taken over by the sweeper
 /// - `orders_leases_lost_total`: jobs that stopped as another holds the lease
 /// - `orders_unfinished_oldest_seconds`: age of the oldest order under way
+/// - `orders_corrupt`: orders under way that can't be read and are left alone
 /// - `orders_deleted_total{what}`: rows that the retention deleted
 pub(super) struct Meters {
     confirmed: Counter,
@@ -34,6 +35,7 @@ pub(super) struct Meters {
     pub(super) claimed: Counter,
     pub(super) lost: Counter,
     oldest: Gauge,
+    corrupt: Gauge,
     pub(super) keys_deleted: Counter,
     pub(super) orders_deleted: Counter,
 }
@@ -57,6 +59,7 @@ impl Meters {
             claimed: counter!("orders_leases_claimed_total"),
             lost: counter!("orders_leases_lost_total"),
             oldest: gauge!("orders_unfinished_oldest_seconds"),
+            corrupt: gauge!("orders_corrupt"),
             keys_deleted: counter!("orders_deleted_total", "what" => "keys"),
             orders_deleted: counter!("orders_deleted_total", "what" => "orders"),
         }
@@ -85,6 +88,11 @@ impl Meters {
             }
             _ => {}
         }
+    }
+
+    pub(super) fn corrupt(&self, orders: usize) {
+        self.corrupt
+            .set(f64::from(u32::try_from(orders).unwrap_or(u32::MAX)));
     }
 
     pub(super) fn oldest_unfinished(&self, age_ms: i64) {

@@ -7,21 +7,21 @@ mod fingerprint;
 mod job;
 mod meters;
 mod orders;
-mod page;
 mod place;
 mod ports;
 mod refused;
+mod retain;
 mod saga;
 mod settings;
 mod sweep;
 #[cfg(test)]
 mod testing;
+mod trouble;
 mod wait;
 mod watch;
 
 pub use backoff::Backoff;
 pub use orders::{Orders, Parts};
-pub use page::{open_page_token, page_token};
 pub use ports::{Stock, Till};
 pub use refused::Refused;
 pub use saga::{After, Call, Next, Refusal, Reply, Saga, Step};

@@ -9,7 +9,7 @@ use watertight_core::{Deadline, Faults, Scope};
 
 use super::desk::Desk;
 use super::meters::Meters;
-use super::page::{open_page_token, page_token};
+use super::trouble::{Corrupt, Failing};
 use super::{Refused, Settings, Stock, Till};
 use crate::model::Order;
 use crate::store::{Listing, OrderStore, Owner};
@@ -46,15 +46,23 @@ pub(super) struct Inner {
     pub(super) meters: Meters,
     /// Whether leases of an earlier process have been dealt with.
     pub(super) taken_over: AtomicBool,
+    /// Calls that may be under way to inventory, and to payments.
+    pub(super) stock_calls: Semaphore,
+    pub(super) till_calls: Semaphore,
+    /// Orders that no job can work on.
+    pub(super) corrupt: Corrupt,
+    pub(super) tend_fails: Failing,
+    pub(super) clean_fails: Failing,
 }
 
 impl Orders {
     /// A service of these parts. It does nothing by itself until it is asked:
-    /// see [`Orders::tend`] and [`Orders::delete_old`], which must be called
-    /// from time to time.
+    /// see [`Orders::tend`] and [`Orders::clean`], which must be called from
+    /// time to time.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let settings = parts.settings;
+        let calls_max = settings.calls_max.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             inner: Arc::new(Inner {
                 owner: Owner::random(),
@@ -64,6 +72,11 @@ impl Orders {
                 )),
                 meters: Meters::new(settings.jobs_max),
                 taken_over: AtomicBool::new(false),
+                stock_calls: Semaphore::new(calls_max),
+                till_calls: Semaphore::new(calls_max),
+                corrupt: Corrupt::default(),
+                tend_fails: Failing::default(),
+                clean_fails: Failing::default(),
                 parts,
             }),
         }
@@ -83,8 +96,8 @@ impl Orders {
         order.ok_or(Refused::NotFound(id))
     }
 
-    /// A page of up to `limit` orders, newest first, and the token of the next
-    /// page, `None` at the end.
+    /// A page of up to `limit` orders after the order `after`, newest first, and
+    /// the order after which the next page begins, `None` at the end.
     ///
     /// # Limits
     ///
@@ -92,8 +105,7 @@ impl Orders {
     ///
     /// # Errors
     ///
-    /// [`Refused::ForeignPageToken`] if `token` is not of the list of this
-    /// customer; [`Refused::Store`], which may be retried.
+    /// [`Refused::Store`], which may be retried.
     ///
     /// # Cancel safety
     ///
@@ -102,15 +114,12 @@ impl Orders {
         &self,
         deadline: Deadline,
         customer: Option<CustomerId>,
-        token: Option<&str>,
+        after: Option<OrderId>,
         limit: u32,
-    ) -> Result<(Vec<Order>, Option<String>), Refused> {
-        let open =
-            |token| open_page_token(token, customer.as_ref()).ok_or(Refused::ForeignPageToken);
-        let after = token.map(open).transpose()?;
+    ) -> Result<(Vec<Order>, Option<OrderId>), Refused> {
         // One more than asked for says whether there is a next page.
         let listing = Listing {
-            customer: customer.clone(),
+            customer,
             after,
             limit: limit.saturating_add(1),
         };
@@ -118,9 +127,8 @@ impl Orders {
         let fitting = fitting(&orders, limit, self.inner.parts.settings.page_lines_max);
         let has_more = orders.len() > fitting;
         orders.truncate(fitting);
-        let last = orders.last().filter(|_| has_more);
-        let next = last.map(|last| page_token(last.id, customer.as_ref()));
-        Ok((orders, next))
+        let last = orders.last().filter(|_| has_more).map(|last| last.id);
+        Ok((orders, last))
     }
 
     /// Whether new orders can be recorded.
@@ -158,6 +166,14 @@ fn fitting(orders: &[Order], limit: u32, lines_max: usize) -> usize {
 impl Inner {
     pub(super) fn now_ms(&self) -> i64 {
         self.parts.store.now_ms()
+    }
+
+    /// Leaves an order that can't be read alone from now on.
+    pub(super) fn leave_alone(&self, order: OrderId, why: &str) {
+        if self.corrupt.add(order) {
+            tracing::error!(%order, why, "order is corrupt, left as it is");
+        }
+        self.meters.corrupt(self.corrupt.len());
     }
 }
 

@@ -28,9 +28,6 @@ pub enum Refused {
     /// The order was rejected, so there is nothing to cancel.
     #[error("order {0} was rejected")]
     AlreadyRejected(OrderId),
-    /// The page token is of another list or of nobody.
-    #[error("the page token is not of this list")]
-    ForeignPageToken,
     /// The deadline passed before it was clear what became of the call.
     #[error("the deadline passed")]
     Deadline,

@@ -21,6 +21,10 @@ pub struct Settings {
     pub stock_call_max: Duration,
     /// Deadline of a call to payments.
     pub till_call_max: Duration,
+    /// Calls under way to inventory, and to payments; more wait for their turn,
+    /// and their deadlines begin when it comes. No more than the streams of the
+    /// connections underneath, where waiting would count as the other's silence.
+    pub calls_max: usize,
     /// How long before the caller's deadline the answer is PENDING.
     pub answer_margin: Duration,
     /// How often somebody who waits looks into the store, in case that the order
@@ -37,8 +41,8 @@ pub struct Settings {
     pub orders_for: Duration,
     /// Rows that one step of the retention deletes at most.
     pub delete_batch: u32,
-    /// Steps of one sweep of the retention; the next one goes on.
-    pub delete_batches_max: u32,
+    /// How long one run of the retention may take; the next one goes on.
+    pub delete_max: Duration,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -53,6 +57,7 @@ impl Default for Settings {
             forward_max: Duration::from_secs(120),
             stock_call_max: Duration::from_millis(800),
             till_call_max: Duration::from_millis(1_500),
+            calls_max: 768,
             answer_margin: Duration::from_millis(20),
             look_every: Duration::from_secs(1),
             page_lines_max: 16_000,
@@ -60,7 +65,7 @@ impl Default for Settings {
             keys_for: 7 * DAY,
             orders_for: 90 * DAY,
             delete_batch: 500,
-            delete_batches_max: 100,
+            delete_max: Duration::from_secs(8),
         }
     }
 }

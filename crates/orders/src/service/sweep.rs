@@ -1,4 +1,4 @@
-//! Whoever nobody works on is found here; whatever is too old goes here.
+//! Whoever nobody works on is found here.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -11,15 +11,16 @@ use watertight_core::Deadline;
 use super::Refused;
 use super::job::Worker;
 use super::orders::Orders;
-use crate::store::{Answer, Claim, Claimed, DeleteBefore, Unfinished};
+use super::trouble::Change;
+use crate::store::{Claim, Claimed, Unfinished};
 
 /// How long one sweep may take; the next one goes on.
 const SWEEP_MAX: Duration = Duration::from_secs(10);
 
 impl Orders {
     /// What must be done again and again: [`Orders::take_over`] until it has
-    /// worked once, then [`Orders::sweep`]. Failures are logged; the next call
-    /// tries again.
+    /// worked once, then [`Orders::sweep`]. A failure is logged when it begins
+    /// and when it ends; the next call tries again.
     ///
     /// # Cancel safety
     ///
@@ -33,8 +34,12 @@ impl Orders {
             taken_over.store(done.is_ok(), Ordering::Release);
             done
         };
-        if let Err(error) = tended {
-            tracing::warn!(%error, source = ?error.source(), "sweep failed, the next goes on");
+        match (self.inner.tend_fails.note(tended.is_err()), tended) {
+            (Some(Change::Fails), Err(error)) => {
+                tracing::warn!(%error, source = ?error.source(), "sweeps fail, each tries again");
+            }
+            (Some(Change::Works), _) => tracing::info!("sweeps work again"),
+            _ => {}
         }
     }
 
@@ -68,7 +73,8 @@ impl Orders {
     ///
     /// # Limits
     ///
-    /// As many as there are free jobs, in steps of `claim_batch`.
+    /// As many as there are free jobs, but at most half of all jobs, in steps of
+    /// `claim_batch`. Orders that were found corrupt are left alone.
     ///
     /// # Errors
     ///
@@ -82,9 +88,11 @@ impl Orders {
         let (inner, batch) = (&self.inner, self.inner.parts.settings.claim_batch.max(1));
         let full = usize::try_from(batch).unwrap_or(usize::MAX);
         loop {
-            // Rows of running jobs may come first; with this bound others are seen too.
-            let jobs_max = u32::try_from(inner.parts.settings.jobs_max).unwrap_or(u32::MAX);
-            let limit = jobs_max.saturating_add(batch);
+            // Rows of running jobs and corrupt ones may come first; with this bound
+            // others are seen too.
+            let first = inner.parts.settings.jobs_max + inner.corrupt.len();
+            let first = u32::try_from(first).unwrap_or(u32::MAX);
+            let limit = first.saturating_add(batch);
             let unfinished = inner.parts.store.unfinished(deadline, limit).await?;
             let now_ms = inner.now_ms();
             inner
@@ -106,12 +114,13 @@ impl Orders {
         let inner = &self.inner;
         let max = inner
             .desk
-            .free_slots()
+            .free_slots_to_resume()
             .min(usize::try_from(batch).unwrap_or(usize::MAX));
         let orders = unfinished.orders.iter();
         orders
             .filter(|order| order.owner == inner.owner || order.lease_until_ms <= now_ms)
             .filter(|order| !inner.desk.is_running(order.id))
+            .filter(|order| !inner.corrupt.contains(order.id))
             .map(|order| order.id)
             .take(max)
             .collect()
@@ -124,7 +133,11 @@ impl Orders {
             owner: inner.owner,
             lease: inner.parts.settings.lease(),
         };
-        for claimed in inner.parts.store.claim(deadline, claim).await? {
+        let claims = inner.parts.store.claim(deadline, claim).await?;
+        for (order, why) in claims.corrupt {
+            inner.leave_alone(order, &why);
+        }
+        for claimed in claims.orders {
             inner.meters.claimed.increment(1);
             self.resume(claimed);
         }
@@ -137,60 +150,11 @@ impl Orders {
         let inner = &self.inner;
         let job = inner
             .desk
-            .slot()
+            .slot_to_resume()
             .and_then(|slot| inner.desk.begin(claimed.order.id, slot));
         if let Some(job) = job {
             let worker = Worker::new(Arc::clone(inner), job, claimed, true);
             inner.parts.scope.spawn("saga", worker.run());
         }
-    }
-
-    /// Deletes keys and finished orders that were kept long enough.
-    ///
-    /// # Limits
-    ///
-    /// `delete_batches_max` steps of `delete_batch` rows of each kind; the next
-    /// call goes on.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused::Store`], retryable.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: what was deleted stays deleted.
-    pub async fn delete_old(&self) -> Result<(), Refused> {
-        let (inner, store) = (&self.inner, &self.inner.parts.store);
-        let (settings, deadline) = (&inner.parts.settings, Deadline::after(SWEEP_MAX));
-        let keys = self.delete(settings.keys_for, |step| store.delete_keys(deadline, step));
-        inner.meters.keys_deleted.increment(keys.await?);
-        // A key must not outlive its order, or its answer would be gone.
-        let orders_for = settings.orders_for.max(settings.keys_for);
-        let orders = self.delete(orders_for, |step| store.delete_orders(deadline, step));
-        inner.meters.orders_deleted.increment(orders.await?);
-        Ok(())
-    }
-
-    async fn delete<'a>(
-        &self,
-        kept_for: Duration,
-        step: impl Fn(DeleteBefore) -> Answer<'a, usize> + Send,
-    ) -> Result<u64, Refused> {
-        let settings = &self.inner.parts.settings;
-        let kept_ms = i64::try_from(kept_for.as_millis()).unwrap_or(i64::MAX);
-        let before_ms = self.inner.now_ms().saturating_sub(kept_ms);
-        let mut deleted = 0;
-        for _ in 0..settings.delete_batches_max {
-            let rows = step(DeleteBefore {
-                before_ms,
-                limit: settings.delete_batch,
-            })
-            .await?;
-            deleted += u64::try_from(rows).unwrap_or(u64::MAX);
-            if rows < usize::try_from(settings.delete_batch).unwrap_or(usize::MAX) {
-                break;
-            }
-        }
-        Ok(deleted)
     }
 }

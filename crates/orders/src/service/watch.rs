@@ -1,6 +1,7 @@
 //! Watching an order change.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shop_types::OrderId;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -11,10 +12,12 @@ use super::desk::Folder;
 use super::orders::{Inner, Orders};
 use crate::model::Order;
 
+/// What a look into the store may take.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+
 /// One who watches an order until it reaches an end state.
 pub struct Watch {
     shop: Arc<Inner>,
-    deadline: Deadline,
     changes: watch::Receiver<Option<Arc<Order>>>,
     /// What was seen last, and whether it has been given out.
     seen: Arc<Order>,
@@ -25,7 +28,8 @@ pub struct Watch {
 }
 
 impl Orders {
-    /// Watches an order: as it stands now, then each change.
+    /// Watches an order: as it stands now, then each change. `deadline` is for
+    /// finding it; whoever has had enough of watching drops the [`Watch`].
     ///
     /// # Limits
     ///
@@ -51,7 +55,6 @@ impl Orders {
         inner.meters.watchers.increment(1.0);
         Ok(Watch {
             shop: Arc::clone(inner),
-            deadline,
             changes,
             seen: Arc::new(order),
             given: false,
@@ -63,33 +66,28 @@ impl Orders {
 
 impl Watch {
     /// The order now, at the first call, then after its next change; `None`
-    /// after an end state.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused::Deadline`] once the deadline has passed.
+    /// after an end state. A store that doesn't answer is asked again.
     ///
     /// # Cancel safety
     ///
     /// Safe: no state is lost that isn't followed by a later one.
-    pub async fn next(&mut self) -> Result<Option<Arc<Order>>, Refused> {
+    pub async fn next(&mut self) -> Option<Arc<Order>> {
         while self.given {
             if self.seen.state.is_end() {
-                return Ok(None);
+                return None;
             }
-            if self.deadline.has_passed() {
-                return Err(Refused::Deadline);
-            }
+            let look_every = self.shop.parts.settings.look_every;
+            let deadline = Deadline::after(look_every.saturating_add(LOOK_MAX));
             let newer = self
                 .shop
-                .newer(&mut self.changes, self.deadline, &self.seen)
+                .newer(&mut self.changes, deadline, &self.seen)
                 .await;
             if let Some(newer) = newer {
                 (self.seen, self.given) = (newer, false);
             }
         }
         self.given = true;
-        Ok(Some(Arc::clone(&self.seen)))
+        Some(Arc::clone(&self.seen))
     }
 }
 

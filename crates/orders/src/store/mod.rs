@@ -18,8 +18,8 @@ use crate::model::Order;
 
 pub use sqlite::SqliteOrders;
 pub use steps::{
-    Advance, Advanced, Cancel, Cancelled, Claim, Claimed, DeleteBefore, Fingerprint, Kept, Listing,
-    Owner, Record, Recorded, Unfinished, UnfinishedOrder,
+    Advance, Advanced, Cancel, Cancelled, Claim, Claimed, Claims, DeleteBefore, Fingerprint, Kept,
+    Listing, Owner, Record, Recorded, Unfinished, UnfinishedOrder,
 };
 pub use ticket::{Caller, Ticket};
 
@@ -44,6 +44,7 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 pub trait OrderStore: Send + Sync + 'static {
     /// Records an order, its lines, its key and its lease in one step; or finds
     /// what the key stands for already. Does nothing if the caller left before.
+    /// A key whose order was deleted stands for nothing.
     fn record(&self, deadline: Deadline, step: Record) -> Answer<'_, Recorded>;
 
     /// Moves a saga on. Repeating a step that happened answers as the first time.
@@ -56,13 +57,14 @@ pub trait OrderStore: Send + Sync + 'static {
 
     /// Takes over, of the orders named, those that are unfinished and whose lease
     /// has run out or is the new owner's own already.
-    fn claim(&self, deadline: Deadline, step: Claim) -> Answer<'_, Vec<Claimed>>;
+    fn claim(&self, deadline: Deadline, step: Claim) -> Answer<'_, Claims>;
 
     /// Ends the leases of up to `limit` orders that are not `owner`'s: for a
     /// process that knows that it is alone on this store. Answers how many.
     fn expire_leases(&self, deadline: Deadline, owner: Owner, limit: u32) -> Answer<'_, usize>;
 
-    /// Forgets keys that are older, the oldest first. Answers how many.
+    /// Forgets keys that are older, the oldest first, but none whose order is
+    /// under way. Answers how many.
     fn delete_keys(&self, deadline: Deadline, step: DeleteBefore) -> Answer<'_, usize>;
 
     /// Deletes orders that were recorded before and are finished. Answers how many.

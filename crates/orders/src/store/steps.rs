@@ -139,6 +139,16 @@ pub struct Claimed {
     pub payment_method: Option<PaymentMethod>,
 }
 
+/// What a claim took over.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// The orders, each under a new lease.
+    pub orders: Vec<Claimed>,
+    /// Those that can't be read, and what is wrong with each. The lease is the
+    /// claimer's, but there is no use in claiming them again.
+    pub corrupt: Vec<(OrderId, String)>,
+}
+
 /// Bounds a deletion.
 #[derive(Clone, Copy, Debug)]
 pub struct DeleteBefore {

@@ -128,3 +128,24 @@ async fn a_watch_ends_with_its_deadline() {
     let status = stream.message().await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_without_a_deadline_outlives_that_of_other_requests() {
+    let shop = Shop::start_with(&["--request-timeout", "1s"]).await;
+    shop.fake.hold(Call::Authorize);
+    let pending = shop.pending("k", SagaState::Reserved).await;
+    let watch = WatchOrderRequest {
+        order_id: pending.id,
+    };
+    let watched = shop.client.clone().watch_order(watch).await.unwrap();
+    let mut stream = watched.into_inner();
+    stream.message().await.unwrap().unwrap();
+    let silence = tokio::time::timeout(Duration::from_secs(2), stream.message()).await;
+    assert!(silence.is_err(), "it ended or told no news: {silence:?}");
+    shop.fake.let_go(Call::Authorize);
+    let mut last = None;
+    while let Some(message) = stream.message().await.unwrap() {
+        last = message.order;
+    }
+    assert_eq!(last.unwrap().status(), OrderStatus::Confirmed);
+}

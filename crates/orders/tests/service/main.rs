@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it can't go on")]
 
+mod calls;
 mod cancelling;
 #[path = "../common/fake.rs"]
 #[expect(dead_code, reason = "each test uses a part of it")]
@@ -9,6 +10,7 @@ mod fake;
 mod placing;
 mod reading;
 mod recovery;
+mod retention;
 mod shop;
 mod trouble;
 #[path = "../common/world.rs"]

@@ -108,3 +108,68 @@ async fn a_restart_takes_everything_over_though_the_clock_went_back_an_hour() {
     );
     assert_eq!(second.store.len().await, 5);
 }
+
+#[tokio::test]
+async fn sagas_that_do_not_get_on_leave_half_of_the_jobs_to_new_orders() {
+    let (dir, fake) = (testkit::temp_dir(), Fake::new(1_000));
+    fake.hold(Call::Authorize);
+    let first = Shop::open(dir.path(), fake.clone(), Settings::default(), START_MS);
+    let mut ids = Vec::new();
+    for i in 0..6 {
+        ids.push(first.pending(&format!("old{i}")).await);
+    }
+    first.stop().await;
+
+    let few = Settings {
+        jobs_max: 4,
+        till_call_max: LIVENESS,
+        try_max: LIVENESS,
+        ..Settings::default()
+    };
+    let second = Shop::open(dir.path(), fake.clone(), few, START_MS);
+    for _ in 0..3 {
+        second.orders.tend().await;
+        assert_eq!(second.orders.jobs(), 2);
+    }
+    for i in 0..2 {
+        ids.push(second.pending(&format!("new{i}")).await);
+    }
+    let full = second.place("one more").await;
+    assert!(
+        matches!(full, Err(Refused::TooManyOrdersInFlight)),
+        "{full:?}"
+    );
+    fake.let_go(Call::Authorize);
+    for id in ids {
+        assert_eq!(second.sweep_until_end(id).await.state, State::Confirmed);
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_can_not_be_read_is_claimed_once_and_left_alone() {
+    let (dir, fake) = (testkit::temp_dir(), Fake::new(1_000));
+    fake.hold(Call::Authorize);
+    let first = Shop::open(dir.path(), fake.clone(), Settings::default(), START_MS);
+    let (bad, good) = (first.pending("bad").await, first.pending("good").await);
+    first.stop().await;
+    let database = rusqlite::Connection::open(dir.path().join("orders.db")).unwrap();
+    let broken = database.execute(
+        "UPDATE orders SET lines = x'010203' WHERE id = ?1",
+        [bad.as_bytes()],
+    );
+    assert_eq!(broken.unwrap(), 1);
+    drop(database);
+
+    let second = Shop::open(dir.path(), fake.clone(), Settings::default(), START_MS);
+    fake.let_go(Call::Authorize);
+    assert_eq!(second.sweep_until_end(good).await.state, State::Confirmed);
+    for _ in 0..3 {
+        second.orders.tend().await;
+    }
+    assert_eq!(second.store.claims.load(Ordering::Acquire), 1);
+    let read = second.orders.get(soon(), bad).await;
+    assert!(
+        matches!(read, Err(Refused::Store(StoreError::Corrupt(_)))),
+        "{read:?}"
+    );
+}

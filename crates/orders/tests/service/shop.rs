@@ -12,7 +12,7 @@ pub(super) use futures_util::future::join_all;
 pub(super) use orders::model::{Line, NewOrder, Order, Reason, State};
 pub(super) use orders::service::{Call, Orders, Parts, Refused, Settings};
 pub(super) use orders::store::{
-    Advance, Advanced, Answer, Cancel, Cancelled, Claim, Claimed, DeleteBefore, Kept, Listing,
+    Advance, Advanced, Answer, Cancel, Cancelled, Claim, Claims, DeleteBefore, Kept, Listing,
     OrderStore, Owner, Record, Recorded, SqliteOrders, StoreError, Unfinished,
 };
 pub(super) use shop_types::{CustomerId, IdempotencyKey, OrderId, PaymentMethod, Quantity, Sku};
@@ -50,7 +50,10 @@ impl Shop {
     }
 
     pub(super) fn start(options: Options, fake: Fake, settings: Settings, now_ms: i64) -> Self {
-        let clock = Clock::manual(now_ms);
+        Self::start_on(Clock::manual(now_ms), options, fake, settings)
+    }
+
+    pub(super) fn start_on(clock: Clock, options: Options, fake: Fake, settings: Settings) -> Self {
         let options = Options {
             clock: Some(clock.clone()),
             ..options
@@ -156,6 +159,7 @@ pub(super) struct Gated {
     pub(super) waiting: AtomicBool,
     pub(super) lose_steps: AtomicBool,
     pub(super) steps: AtomicU32,
+    pub(super) claims: AtomicU32,
 }
 
 impl Gated {
@@ -166,6 +170,7 @@ impl Gated {
             waiting: AtomicBool::new(false),
             lose_steps: AtomicBool::new(false),
             steps: AtomicU32::new(0),
+            claims: AtomicU32::new(0),
         }
     }
 
@@ -217,7 +222,8 @@ impl OrderStore for Gated {
         self.inner.cancel(deadline, step)
     }
 
-    fn claim(&self, deadline: Deadline, step: Claim) -> Answer<'_, Vec<Claimed>> {
+    fn claim(&self, deadline: Deadline, step: Claim) -> Answer<'_, Claims> {
+        self.claims.fetch_add(1, Ordering::AcqRel);
         self.inner.claim(deadline, step)
     }
 

@@ -3,6 +3,8 @@
 mod advance;
 mod cancel;
 mod lease;
+#[cfg(test)]
+mod plans;
 mod read;
 mod record;
 mod retain;
@@ -14,7 +16,7 @@ use watertight_core::Deadline;
 use watertight_store::{Migration, OpenError, Options, Store};
 
 use super::{
-    Advance, Advanced, Answer, Cancel, Cancelled, Claim, Claimed, DeleteBefore, Kept, Listing,
+    Advance, Advanced, Answer, Cancel, Cancelled, Claim, Claims, DeleteBefore, Kept, Listing,
     OrderStore, Owner, Record, Recorded, Unfinished,
 };
 use crate::model::Order;
@@ -68,7 +70,7 @@ impl OrderStore for SqliteOrders {
         Box::pin(self.store.write(deadline, cancel::CancelOrder(step)))
     }
 
-    fn claim(&self, deadline: Deadline, step: Claim) -> Answer<'_, Vec<Claimed>> {
+    fn claim(&self, deadline: Deadline, step: Claim) -> Answer<'_, Claims> {
         Box::pin(self.store.write(deadline, lease::ClaimOrders(step)))
     }
 

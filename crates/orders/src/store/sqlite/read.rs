@@ -57,11 +57,17 @@ pub(super) fn list(connection: &Connection, listing: &Listing) -> Result<Vec<Ord
     Ok(orders)
 }
 
+/// Both are asked every second, so both name the small index of what is under
+/// way: left alone, the planner takes the smallest id off the primary key and
+/// walks over all finished orders until it meets one that isn't.
+pub(super) const UNFINISHED: &str = "SELECT id, owner, lease_until_ms \
+     FROM orders INDEXED BY orders_unfinished WHERE lease_until_ms IS NOT NULL \
+     ORDER BY lease_until_ms LIMIT ?1";
+pub(super) const OLDEST: &str = "SELECT min(id) FROM orders INDEXED BY orders_unfinished \
+     WHERE lease_until_ms IS NOT NULL";
+
 pub(super) fn unfinished(connection: &Connection, limit: u32) -> Result<Unfinished, StepError> {
-    let mut select = connection.prepare_cached(
-        "SELECT id, owner, lease_until_ms FROM orders WHERE lease_until_ms IS NOT NULL \
-         ORDER BY lease_until_ms LIMIT ?1",
-    )?;
+    let mut select = connection.prepare_cached(UNFINISHED)?;
     let mut orders = Vec::new();
     let mut rows = select.query([limit])?;
     while let Some(found) = rows.next()? {
@@ -81,10 +87,9 @@ fn unfinished_order(row: &Row<'_>) -> Result<UnfinishedOrder, StepError> {
     ))
 }
 
-/// Reads only the small index: ids tell when they were born.
+/// Ids tell when they were born; reads all of the small index, nothing else.
 fn oldest_ms(connection: &Connection) -> Result<Option<i64>, StepError> {
-    let mut select =
-        connection.prepare_cached("SELECT min(id) FROM orders WHERE lease_until_ms IS NOT NULL")?;
+    let mut select = connection.prepare_cached(OLDEST)?;
     let oldest: Option<[u8; 16]> = select.query_row([], |row| row.get(0))?;
     Ok(oldest.map(|id| born_ms(OrderId::from_bytes(id))))
 }

@@ -5,7 +5,7 @@ use watertight_store::{Command, StepError, Tx};
 
 use super::read;
 use crate::store::steps::{FIRST_VERSION, later};
-use crate::store::{Record, Recorded, codec};
+use crate::store::{Kept, Record, Recorded, codec};
 
 pub(super) struct RecordOrder(pub(super) Record);
 
@@ -20,12 +20,21 @@ impl Command for RecordOrder {
             return Ok(Recorded::CallerLeft);
         }
         if !insert_key(tx, &record)? {
-            return known(tx, &record);
+            if let Some(kept) = read::by_key(tx, &record.new.key)? {
+                return Ok(known(&record, kept));
+            }
+            // Its order is over and was kept long enough; the key just hasn't
+            // been swept yet. It goes to the end, where the young ones are.
+            tx.prepare_cached(FORGET_KEY)?
+                .execute([record.new.key.as_str()])?;
+            insert_key(tx, &record)?;
         }
         insert_order(tx, &record)?;
         Ok(Recorded::New(record.order(tx.now_ms())))
     }
 }
+
+const FORGET_KEY: &str = "DELETE FROM keys WHERE key = ?1";
 
 /// False if the key is there already.
 fn insert_key(tx: &Tx<'_>, record: &Record) -> Result<bool, StepError> {
@@ -63,11 +72,10 @@ fn insert_order(tx: &Tx<'_>, record: &Record) -> Result<(), StepError> {
     Ok(())
 }
 
-fn known(tx: &Tx<'_>, record: &Record) -> Result<Recorded, StepError> {
-    let kept = read::by_key(tx, &record.new.key)?
-        .ok_or_else(|| StepError::Corrupt("a key without its order".to_owned()))?;
-    Ok(match kept.fingerprint == record.fingerprint {
-        true => Recorded::Known(kept.order),
-        false => Recorded::KeyReused,
-    })
+fn known(record: &Record, kept: Kept) -> Recorded {
+    if kept.fingerprint == record.fingerprint {
+        Recorded::Known(kept.order)
+    } else {
+        Recorded::KeyReused
+    }
 }
