@@ -42,7 +42,8 @@ pub struct ChassisArgs {
         long,
         env = "WATERTIGHT_UNREADY_MS",
         default_value_t = 1_000,
-        value_name = "MS"
+        value_name = "MS",
+        value_parser = clap::value_parser!(u64).range(..=600_000)
     )]
     pub unready_ms: u64,
     /// At shutdown: how long requests and jobs may take to finish before they are cut off
@@ -50,7 +51,8 @@ pub struct ChassisArgs {
         long,
         env = "WATERTIGHT_DRAIN_MS",
         default_value_t = 10_000,
-        value_name = "MS"
+        value_name = "MS",
+        value_parser = clap::value_parser!(u64).range(..=3_600_000)
     )]
     pub drain_ms: u64,
     /// Open connections of all listeners together; one more is closed at once
@@ -58,7 +60,8 @@ pub struct ChassisArgs {
         long,
         env = "WATERTIGHT_CONNECTIONS_MAX",
         default_value_t = 4_096,
-        value_name = "N"
+        value_name = "N",
+        value_parser = count::<1, 1_000_000>
     )]
     pub connections_max: usize,
     /// Concurrent HTTP/2 streams per connection
@@ -66,9 +69,19 @@ pub struct ChassisArgs {
         long,
         env = "WATERTIGHT_STREAMS_MAX",
         default_value_t = 256,
-        value_name = "N"
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     pub streams_max: u32,
+    /// Requests in flight, all connections together; one more is refused
+    #[arg(
+        long,
+        env = "WATERTIGHT_REQUESTS_MAX",
+        default_value_t = 8_192,
+        value_name = "N",
+        value_parser = count::<1, 1_000_000>
+    )]
+    pub requests_max: usize,
     /// When listening, write {"listen","admin","pid"} to this file
     #[arg(long, env = "WATERTIGHT_READY_FILE", value_name = "PATH")]
     pub ready_file: Option<PathBuf>,
@@ -76,7 +89,7 @@ pub struct ChassisArgs {
     #[arg(long, env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
     /// Threads of the work runtime; default: one per processor
-    #[arg(long, env = "WATERTIGHT_WORKERS", value_name = "N")]
+    #[arg(long, env = "WATERTIGHT_WORKERS", value_name = "N", value_parser = count::<1, 1_024>)]
     pub workers: Option<usize>,
 }
 
@@ -116,6 +129,12 @@ pub(crate) fn peek(args: &[OsString], flag: &str, env: &str) -> Option<String> {
         .as_deref()
         .and_then(OsStr::to_str)
         .map(str::to_owned)
+}
+
+/// Parses a count from `MIN` to `MAX`.
+fn count<const MIN: usize, const MAX: usize>(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|n| (MIN..=MAX).contains(n));
+    count.ok_or_else(|| format!("must be {MIN} to {MAX}"))
 }
 
 /// Parses `250ms`, `10s`, `5m`, `1h`, or a bare number of milliseconds.

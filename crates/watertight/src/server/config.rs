@@ -13,11 +13,18 @@ pub struct ServerConfig {
     /// HTTP/2 streams per connection; the peer queues beyond it. Memory grows
     /// with connections × streams. Default 256.
     pub streams_max: u32,
+    /// Requests in flight, all connections together, from their headers to the
+    /// end of their responses; one more is refused at once with
+    /// RESOURCE_EXHAUSTED or 503. A request that only sent its headers holds
+    /// about 10 KiB. Default 8,192.
+    pub requests_max: usize,
     /// HTTP/2 streams reset by us before the connection is closed, which a
     /// flood of malformed frames makes us do. Default 1,024.
     pub error_resets_max: usize,
     /// Streams reset by the peer and not yet accepted before the connection is
-    /// closed ("rapid reset"). Default 64.
+    /// closed ("rapid reset"). Not below `streams_max`: after a pause of this
+    /// process, all streams of an honest peer may have timed out at once.
+    /// Default 256.
     pub pending_resets_max: usize,
     /// All headers of a request together; more is refused. Default 16 KiB.
     pub header_bytes_max: u32,
@@ -48,8 +55,9 @@ impl Default for ServerConfig {
         Self {
             connections_max: 4_096,
             streams_max: 256,
+            requests_max: 8_192,
             error_resets_max: 1_024,
-            pending_resets_max: 64,
+            pending_resets_max: 256,
             header_bytes_max: 16 * 1024,
             send_buffer_bytes_max: 64 * 1024,
             first_byte_timeout: Duration::from_secs(10),
@@ -66,13 +74,16 @@ impl Default for ServerConfig {
 
 impl From<&ChassisArgs> for ServerConfig {
     fn from(args: &ChassisArgs) -> Self {
+        let default = Self::default();
         Self {
             connections_max: args.connections_max,
             streams_max: args.streams_max,
+            requests_max: args.requests_max,
+            pending_resets_max: default.pending_resets_max.max(args.streams_max as usize),
             request_timeout: args.request_timeout.min(args.request_timeout_max),
             request_timeout_max: args.request_timeout_max,
             stream_timeout_max: args.stream_timeout_max,
-            ..Self::default()
+            ..default
         }
     }
 }

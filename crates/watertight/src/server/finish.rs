@@ -6,10 +6,12 @@ use super::series::Outcome;
 use crate::Scope;
 use http::{Method, Uri};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 /// Lives from the request's headers to the last byte of its response; on drop
-/// it cancels the request's scope, and counts and times the request.
+/// it cancels the request's scope, gives its place back, and counts and times
+/// the request.
 #[derive(Debug)]
 pub(super) struct Finish {
     pub(super) shared: Arc<Shared>,
@@ -67,6 +69,7 @@ impl Finish {
 impl Drop for Finish {
     fn drop(&mut self) {
         self.scope.cancel();
+        self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.record();
     }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     /// Cancelled: stop accepting, finish what runs.
     stop: CancellationToken,
     connections: AtomicUsize,
+    /// Requests between their headers and the end of their responses.
+    in_flight: AtomicUsize,
     /// Requests that ended because their connections were cut off.
     cut: Mutex<Vec<(String, Duration)>>,
 }
@@ -73,6 +75,7 @@ impl Server {
             requests: scope.child("request"),
             stop: CancellationToken::new(),
             connections: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
             cut: Mutex::default(),
         };
         Self {
@@ -108,6 +111,12 @@ impl Server {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// Requests in flight, all connections together.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight.load(Ordering::Relaxed)
     }
 
     /// Stops accepting, tells every connection to finish (GOAWAY), waits up to

@@ -15,6 +15,8 @@ pub(super) enum Answer {
     Cancelled,
     /// The handler panicked.
     Panicked,
+    /// As many requests are in flight as may.
+    Overloaded,
 }
 
 impl Answer {
@@ -24,6 +26,7 @@ impl Answer {
             Self::Late => "deadline exceeded",
             Self::Cancelled => "the server is shutting down",
             Self::Panicked => "internal error",
+            Self::Overloaded => "too many requests in flight",
         }
     }
 
@@ -33,6 +36,7 @@ impl Answer {
             Self::Late => Code::DeadlineExceeded,
             Self::Cancelled => Code::Unavailable,
             Self::Panicked => Code::Internal,
+            Self::Overloaded => Code::ResourceExhausted,
         }
     }
 
@@ -40,7 +44,7 @@ impl Answer {
         match self {
             Self::MalformedTimeout => StatusCode::BAD_REQUEST,
             Self::Late => StatusCode::GATEWAY_TIMEOUT,
-            Self::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Cancelled | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

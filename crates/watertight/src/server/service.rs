@@ -16,6 +16,7 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 
@@ -32,9 +33,10 @@ impl RequestService {
     }
 
     /// The guard that sees the request to its end, and the time it gets.
-    fn begin(&self, request: &Request<Incoming>) -> (Finish, Result<Budget, Refusal>) {
+    fn begin(&self, request: &Request<Incoming>) -> (Finish, Result<Budget, Answer>) {
         let grpc = is_grpc(request.headers());
-        let budget = budget(request.headers(), grpc, &self.shared.config);
+        let config = &self.shared.config;
+        let budget = budget(request.headers(), grpc, config).map_err(Answer::from);
         let left = budget.map_or(self.shared.config.request_timeout, |budget| budget.left);
         let target = if grpc {
             Target::Grpc(request.uri().clone())
@@ -42,6 +44,7 @@ impl RequestService {
             Target::Http(request.method().clone(), RouteCell::default())
         };
         let started = Instant::now();
+        let before = self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
         let finish = Finish {
             shared: Arc::clone(&self.shared),
             scope: self
@@ -53,6 +56,10 @@ impl RequestService {
             outcome: Outcome::Left,
             complete: false,
         };
+        if before >= config.requests_max {
+            metrics::counter!("server_requests_refused_total").increment(1);
+            return (finish, Err(Answer::Overloaded));
+        }
         (finish, budget)
     }
 }
@@ -66,8 +73,7 @@ impl hyper::service::Service<Request<Incoming>> for RequestService {
         let (finish, budget) = self.begin(&request);
         let budget = match budget {
             Ok(budget) => budget,
-            Err(Refusal::Malformed) => return Responding::now(finish, Answer::MalformedTimeout),
-            Err(Refusal::Expired) => return Responding::now(finish, Answer::Late),
+            Err(answer) => return Responding::now(finish, answer),
         };
         let mut request = request.map(Body::new);
         let extensions = request.extensions_mut();
@@ -84,6 +90,15 @@ impl hyper::service::Service<Request<Incoming>> for RequestService {
             answer: None,
             finish: Some(finish),
             asked: budget.asked,
+        }
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Malformed => Self::MalformedTimeout,
+            Refusal::Expired => Self::Late,
         }
     }
 }

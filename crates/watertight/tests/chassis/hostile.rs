@@ -1,12 +1,14 @@
 //! Peers that stall, flood or pile up.
 
-use crate::common::{Echo, LIVENESS};
+use crate::common::{Echo, LIVENESS, call, echo_server};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use testkit::wait_until_async;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tonic::Code;
 use watertight::{ListenerTag, PlainTcp, Routes, Scope, Server, ServerConfig, axum, bind};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -172,4 +174,27 @@ async fn oversized_headers_are_refused() {
     let answer = crate::common::get(addr, "/", &fat).await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
     assert!(scope.close(LIVENESS).await.is_empty());
+}
+
+#[tokio::test]
+async fn requests_beyond_the_cap_are_refused_and_places_come_back() {
+    let echo = Echo::default();
+    let (running, channel) = echo_server(echo.clone(), &["--requests-max", "2"]).await;
+    let hanging = || call(channel.clone(), "Hang", String::new());
+    let refused = async {
+        wait_until_async(LIVENESS, async || echo.running.load(Ordering::SeqCst) == 2).await;
+        call(channel.clone(), "Say", String::new()).await
+    };
+    tokio::select! {
+        refused = refused => assert_eq!(refused.unwrap_err().code(), Code::ResourceExhausted),
+        (one, two) = async { tokio::join!(hanging(), hanging()) } => panic!("{one:?} {two:?}"),
+    }
+    // The hanging callers have left with the select.
+    wait_until_async(LIVENESS, async || running.server().in_flight() == 0).await;
+    assert_eq!(
+        call(channel.clone(), "Say", "again".to_owned())
+            .await
+            .unwrap(),
+        "again"
+    );
 }

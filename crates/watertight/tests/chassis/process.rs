@@ -125,7 +125,7 @@ async fn hello_serves_and_ends_in_order() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let mut hello = start(&["--unready-ms", "3600000"]);
+    let mut hello = start(&["--unready-ms", "600000"]);
     hello.child.signal("INT");
     let draining = async || {
         crate::common::get(hello.admin, "/readyz", "")
