@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use crate::stage::DemoError;
+
 /// Where the lines for people go: stdout, or stderr when stdout is for a
 /// program.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +33,20 @@ impl Console {
     }
 
     /// The object for programs: the last line of stdout, if it was asked for.
-    pub(crate) fn object(self, value: &impl serde::Serialize) {
-        if self.json {
-            let text = serde_json::to_string(value).unwrap_or_default();
-            writeln!(io::stdout().lock(), "{text}").unwrap_or_default();
+    ///
+    /// # Errors
+    ///
+    /// [`DemoError::Stdout`]: whoever asked for the object must not take its
+    /// absence for success.
+    pub(crate) fn object(self, value: &impl serde::Serialize) -> Result<(), DemoError> {
+        if !self.json {
+            return Ok(());
         }
+        let text = serde_json::to_string(value).map_err(|error| DemoError::Stdout(error.into()))?;
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{text}")
+            .and_then(|()| stdout.flush())
+            .map_err(DemoError::Stdout)
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::check::{CallError, Verdict};
 
-/// How often a call is repeated before its error stands: with the wait, at least
-/// six seconds, which a restart of a service fits into many times over.
-const TRIES_MAX: u32 = 60;
+/// How long a call is repeated before its error stands: a restart of a service
+/// fits into it many times over. A time and not a count, for a call to a service
+/// that is there but mute takes as long as it may.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The wait between two tries.
 const WAIT: Duration = Duration::from_millis(100);
@@ -15,7 +18,7 @@ const WAIT: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 ///
-/// The refusal, or the last error after sixty tries.
+/// The refusal, or the last error once ten seconds are over.
 ///
 /// # Cancel safety
 ///
@@ -24,10 +27,10 @@ pub(crate) async fn until_answered<T, F>(mut call: impl FnMut() -> F) -> Result<
 where
     F: Future<Output = Result<T, CallError>>,
 {
-    let mut tries = 1;
+    let end = Instant::now() + PATIENCE;
     loop {
         match call().await {
-            Err(error) if error.verdict() == Verdict::Unknown && tries < TRIES_MAX => tries += 1,
+            Err(error) if error.verdict() == Verdict::Unknown && Instant::now() < end => {}
             answer => return answer,
         }
         tokio::time::sleep(WAIT).await;

@@ -296,7 +296,7 @@ async fn finish(
     report.verified(&verified);
     report.print(console);
     report::print_findings(console, &verified.findings);
-    console.object(&report);
+    console.object(&report)?;
     Ok(report.invariants_ok)
 }
 

@@ -41,12 +41,14 @@ pub(crate) async fn settle(session: &Arc<Session>, since: Instant) -> Settled {
     let mut settled = Settled::default();
     let end = since + SETTLE_MAX;
     loop {
-        let open = round(session, &mut settled.unknown_resolved).await;
+        let round = async {
+            let open = round(session, &mut settled.unknown_resolved).await;
+            open == 0 && !is_stock_held(session).await
+        };
+        // A service that is there but mute must not hold up the verdict.
+        let quiet = tokio::time::timeout_at(end, round).await;
         settled.took = since.elapsed();
-        if open == 0 && !is_stock_held(session).await {
-            return settled;
-        }
-        if Instant::now() >= end {
+        if !matches!(quiet, Ok(false)) {
             return settled;
         }
         tokio::time::sleep(ROUND).await;

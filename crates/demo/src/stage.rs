@@ -32,6 +32,8 @@ pub(crate) enum DemoError {
     Import(CallError),
     #[error("the shop can't be verified: {0}")]
     Verify(CallError),
+    #[error("the object can't be written to stdout")]
+    Stdout(#[source] std::io::Error),
     #[error("{0} can't be written")]
     Output(PathBuf, #[source] std::io::Error),
     #[error("signals can't be received")]

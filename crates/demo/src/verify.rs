@@ -88,6 +88,6 @@ pub(crate) async fn verify(args: VerifyArgs) -> Result<bool, DemoError> {
         settle_s: report.settle_s,
         violations: report.violations,
         invariants_ok: report.invariants_ok,
-    });
+    })?;
     Ok(report.invariants_ok)
 }

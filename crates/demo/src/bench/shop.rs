@@ -101,6 +101,6 @@ pub(crate) async fn shop(args: BenchArgs) -> Result<bool, DemoError> {
         }
         None => console.line(&page),
     }
-    console.object(&figures);
+    console.object(&figures)?;
     Ok(figures.invariants_ok)
 }

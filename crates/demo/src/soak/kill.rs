@@ -140,7 +140,7 @@ pub(crate) async fn kill(args: KillArgs) -> Result<bool, DemoError> {
     report.take(ends, run);
     report.print(console);
     report::print_findings(console, &verified.findings);
-    console.object(&report);
+    console.object(&report)?;
     Ok(report.invariants_ok)
 }
 
