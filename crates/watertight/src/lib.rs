@@ -28,6 +28,8 @@
 //!    are named in the log. A second signal ends the process at once.
 
 mod admin;
+#[cfg(feature = "jemalloc")]
+mod alloc;
 mod app;
 mod args;
 mod client;

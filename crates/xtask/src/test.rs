@@ -46,7 +46,8 @@ fn needs() -> Result<Outcome, Error> {
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let mut missing = Vec::new();
     for (tool, why) in [
-        (compiler.as_str(), "compiles SQLite"),
+        (compiler.as_str(), "compiles SQLite and jemalloc"),
+        ("make", "builds jemalloc"),
         ("sh", "a child for some tests"),
     ] {
         let here = tools::on_path(tool).is_some();
