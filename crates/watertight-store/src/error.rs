@@ -43,6 +43,19 @@ pub enum StoreError {
     Corrupt(String),
 }
 
+impl StoreError {
+    /// Whether the store itself says so in the log, once when it stops working
+    /// and once when it works again. Callers need no line for each refused
+    /// call; a full disk would get fuller by it.
+    #[must_use]
+    pub const fn is_logged_by_store(&self) -> bool {
+        match self {
+            Self::Retry(_) | Self::Unavailable(_) | Self::Unknown(_) => true,
+            Self::Conflict(_) | Self::Corrupt(_) => false,
+        }
+    }
+}
+
 /// Why a command or a read surely did not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RetryReason {
@@ -74,6 +87,26 @@ pub enum OpenError {
         /// What the system said.
         #[source]
         source: std::io::Error,
+    },
+    /// The data directory's name belongs to something else.
+    #[error("data directory {} is not writable: it is not a directory", dir.display())]
+    NotADirectory {
+        /// What should be the data directory.
+        dir: PathBuf,
+    },
+    /// A database was made here before and is missing or empty now. Starting
+    /// with a new one would forget everything that was answered.
+    #[error(
+        "database {} is missing or empty, though one was made here before: restore it, \
+         or delete {} to begin anew",
+        file.display(),
+        marker.display()
+    )]
+    Vanished {
+        /// The database file.
+        file: PathBuf,
+        /// The file that remembers it.
+        marker: PathBuf,
     },
     /// The database file can be read but not written to.
     #[error("database {} is read-only", file.display())]

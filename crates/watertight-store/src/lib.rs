@@ -29,6 +29,7 @@ mod health;
 mod inbox;
 mod integrity;
 mod lock;
+mod made;
 mod mark;
 mod meters;
 mod migrate;

@@ -1,6 +1,7 @@
 //! The directory's lock: one process at a time.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::OpenError;
@@ -22,7 +23,14 @@ impl DirLock {
             dir: dir.to_path_buf(),
             source,
         };
-        fs::create_dir_all(dir).map_err(not_writable)?;
+        fs::create_dir_all(dir).map_err(|source| {
+            let in_the_way = [ErrorKind::AlreadyExists, ErrorKind::NotADirectory];
+            if in_the_way.contains(&source.kind()) {
+                let dir = dir.to_path_buf();
+                return OpenError::NotADirectory { dir };
+            }
+            not_writable(source)
+        })?;
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)

@@ -9,6 +9,7 @@ use watertight_core::Clock;
 use crate::connection;
 use crate::error::OpenError;
 use crate::lock::DirLock;
+use crate::made::Marker;
 use crate::mark;
 use crate::migrate::{self, Migration};
 use crate::options::Options;
@@ -31,15 +32,26 @@ pub(crate) fn open(
     let file = options.dir.join(format!("{name}.db"));
     let sqlite = |source| from_sqlite(&file, source);
 
+    let marker = Marker::new(&options.dir, name);
+    marker.check(&file)?;
     let writer = connection::writer(&file, options.wal_bytes_max).map_err(sqlite)?;
     if writer.is_readonly("main").map_err(sqlite)? {
         return Err(OpenError::ReadOnly { file });
     }
     let clock = options.clock.clone().unwrap_or_else(Clock::system);
     migrate::run(&writer, &file, migrations, clock.now_ms())?;
+    marker.keep();
     bound_size(&writer, options.store_bytes_max).map_err(sqlite)?;
 
     let at_least_ms = mark::read(&writer).map_err(sqlite)?;
+    if let Some(ahead) = mark::ahead(at_least_ms, clock.now_ms()) {
+        let ahead_s = ahead.as_secs();
+        tracing::warn!(
+            store = name,
+            ahead_s,
+            "the store's time is ahead of the machine's: the clock was set back, or ahead before"
+        );
+    }
     clock.raise(at_least_ms);
     let readers = (0..options.readers.max(1))
         .map(|_| connection::reader(&file))

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,7 @@ pub(crate) struct Readers {
     wait_max: Duration,
     shared: Arc<Shared>,
     gauges: Gauges,
+    failing: AtomicBool,
 }
 
 impl Readers {
@@ -81,6 +83,7 @@ impl Readers {
                 came: Condvar::new(),
             }),
             gauges,
+            failing: AtomicBool::new(false),
         }
     }
 
@@ -130,9 +133,26 @@ impl Readers {
         }
         self.shared.came.notify_one();
         match deadline.run(answer).await {
-            Ok(Ok(answer)) => answer,
+            Ok(Ok(answer)) => {
+                self.note(&answer);
+                answer
+            }
             Ok(Err(_dropped)) => Err(StoreError::Unavailable("read panicked".to_owned())),
             Err(_passed) => Err(StoreError::Retry(RetryReason::Expired)),
+        }
+    }
+
+    /// Logs when reads begin to fail and when they work again, not each one.
+    fn note<T>(&self, read: &Result<T, StoreError>) {
+        match read {
+            Err(StoreError::Unavailable(why)) if !self.failing.swap(true, Ordering::Relaxed) => {
+                tracing::error!(why, "store can't be read");
+            }
+            Ok(_) if self.failing.load(Ordering::Relaxed) => {
+                self.failing.store(false, Ordering::Relaxed);
+                tracing::info!("store can be read again");
+            }
+            _ => {}
         }
     }
 

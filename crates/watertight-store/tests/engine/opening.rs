@@ -126,8 +126,65 @@ fn a_file_in_place_of_the_directory_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("data");
     std::fs::write(&file, "").unwrap();
-    let error = try_open(&file, V1).unwrap_err();
-    assert!(matches!(error, OpenError::NotWritable { .. }), "{error:?}");
+    for dir in [file.clone(), file.join("below")] {
+        let error = try_open(&dir, V1).unwrap_err();
+        let fits = matches!(error, OpenError::NotADirectory { .. });
+        assert!(fits, "{error:?}");
+        assert!(error.to_string().ends_with("it is not a directory"));
+    }
+}
+
+/// Makes a database, spoils it, and says what the next opening says.
+async fn opened_after(spoil: impl FnOnce(&Path)) -> Result<Store, OpenError> {
+    let dir = tempfile::tempdir().unwrap();
+    try_open(dir.path(), V1).unwrap().close().await;
+    spoil(dir.path());
+    try_open(dir.path(), V1)
+}
+
+fn remove_all(dir: &Path) {
+    for end in ["db", "db-wal", "db-shm"] {
+        // The log may be gone already: closing removes it.
+        drop(std::fs::remove_file(dir.join(format!("schema.{end}"))));
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_vanished_is_no_new_one() {
+    let gone = opened_after(remove_all).await.unwrap_err();
+    assert!(matches!(gone, OpenError::Vanished { .. }), "{gone:?}");
+    let said = gone.to_string();
+    assert!(said.contains("schema.db is missing or empty"), "{said}");
+    assert!(said.contains("schema.made to begin anew"), "{said}");
+
+    let truncated = opened_after(|dir| {
+        std::fs::write(dir.join("schema.db"), "").unwrap();
+    });
+    let truncated = truncated.await.unwrap_err();
+    assert!(
+        matches!(truncated, OpenError::Vanished { .. }),
+        "{truncated:?}"
+    );
+    // Who deletes the marker too has said that a new one is meant.
+    let anew = opened_after(|dir| {
+        remove_all(dir);
+        std::fs::remove_file(dir.join("schema.made")).unwrap();
+    });
+    assert_eq!(rows(&anew.await.unwrap()).await, 0);
+}
+
+#[tokio::test]
+async fn a_database_from_before_the_marker_is_remembered_from_now_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let marker = dir.path().join("schema.made");
+    try_open(dir.path(), V1).unwrap().close().await;
+    std::fs::remove_file(&marker).unwrap();
+    try_open(dir.path(), V1).unwrap().close().await;
+    assert!(marker.exists());
+    // A migration that fails makes no database worth remembering.
+    let fresh = tempfile::tempdir().unwrap();
+    try_open(fresh.path(), GAP).unwrap_err();
+    assert!(!fresh.path().join("schema.made").exists());
 }
 
 #[test]
