@@ -28,8 +28,12 @@ pub(super) fn store(error: StoreError) -> Status {
     };
     match fault {
         Fault::Corrupt => tracing::error!(%error, "store is corrupt"),
-        Fault::Busy | Fault::Unavailable | Fault::Unknown | Fault::Conflict => {
-            tracing::warn!(%error, "store failed");
+        Fault::Conflict => tracing::warn!(%error, "store refused a step"),
+        // One line when the store stops working and one when it works again,
+        // from the store itself. A line for each refused call would fill the
+        // disk that is full already.
+        Fault::Busy | Fault::Unavailable | Fault::Unknown => {
+            tracing::debug!(%error, "store failed");
         }
     }
     store_fault(DOMAIN, fault)
@@ -119,6 +123,45 @@ pub(super) fn watchers(error: TooManyWatchers) -> Status {
     )
 }
 
+/// Counts what would reach the log at its usual level.
+#[cfg(test)]
+mod log_lines {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use tracing::{
+        Event, Level, Metadata, Subscriber,
+        span::{Attributes, Id, Record},
+    };
+
+    struct Counter(Arc<AtomicUsize>);
+
+    impl Subscriber for Counter {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() <= Level::INFO
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    /// How many lines `work` logs on this thread.
+    pub(super) fn of(work: impl FnOnce()) -> usize {
+        let lines = Arc::<AtomicUsize>::default();
+        tracing::subscriber::with_default(Counter(Arc::clone(&lines)), work);
+        lines.load(Ordering::Relaxed)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,5 +178,18 @@ mod tests {
             let status = store(error);
             assert!(!format!("{status:?}").contains("UNIQUE"), "{status:?}");
         }
+    }
+
+    #[test]
+    fn calls_that_a_full_disk_refuses_leave_no_line_each() {
+        let full = || StoreError::Unavailable(String::from("database or disk is full"));
+        let lines = log_lines::of(|| {
+            for _ in 0..100 {
+                drop(store(full()));
+            }
+        });
+        assert_eq!(lines, 0);
+        let corrupt = StoreError::Corrupt(String::from("a row is bad"));
+        assert_eq!(log_lines::of(|| drop(store(corrupt))), 1);
     }
 }

@@ -153,6 +153,10 @@ pub(super) fn row(item: &pb::CatalogItem) -> Result<CatalogRow, (&'static str, S
             format!("must have 1 to {NAME_CHARACTERS_MAX} characters"),
         ));
     }
+    // Names are shown to people, in logs and terminals too.
+    if item.name.chars().any(char::is_control) {
+        return Err(("name", "must have no control characters".to_owned()));
+    }
     let price = item
         .price
         .as_ref()

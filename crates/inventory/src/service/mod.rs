@@ -269,10 +269,14 @@ impl Inventory {
     }
 }
 
-/// A failure is logged, and the next sweep tries again.
+/// A failure is logged, by the store or here; the next sweep tries again.
 fn more(done: Result<bool, StoreError>, what: &'static str) -> bool {
     done.unwrap_or_else(|error| {
-        tracing::warn!(%error, what, "sweep failed");
+        if error.is_logged_by_store() {
+            tracing::debug!(%error, what, "sweep failed");
+        } else {
+            tracing::error!(%error, what, "sweep failed");
+        }
         false
     })
 }

@@ -84,6 +84,42 @@ async fn good_rows_are_kept_and_bad_rows_come_back() {
 }
 
 #[tokio::test]
+async fn names_with_control_characters_come_back() {
+    let dir = testkit::temp_dir();
+    let mut service = Service::start(dir.path(), &[]).await;
+    let client = &mut service.client;
+    let named = |sku: &str, name: &str| CatalogItem {
+        name: name.to_owned(),
+        ..item(sku, 1, "EUR", 1)
+    };
+    let rows = vec![
+        named("nul", "tea\0pot"),
+        named("line", "tea\npot"),
+        named("escape", "\u{1b}[2Jteapot"),
+        named("c1", "tea\u{9b}pot"),
+        named("fine", "Teekännchen – 茶壺"),
+    ];
+    let answer = import(client, "i", vec![rows]).await.unwrap();
+    let bad = [(1, "name"), (2, "name"), (3, "name"), (4, "name")];
+    assert_eq!(rejected(&answer), bad);
+    assert_eq!(answer.imported, 1);
+    assert_eq!(stock(client, "fine").await.name, "Teekännchen – 茶壺");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_sku_twice_in_a_message_counts_twice() {
+    let dir = testkit::temp_dir();
+    let mut service = Service::start(dir.path(), &[]).await;
+    let client = &mut service.client;
+    let rows = vec![item("a", 1, "EUR", 3), item("a", 2, "EUR", 4)];
+    let answer = import(client, "i", vec![rows]).await.unwrap();
+    assert_eq!((answer.imported, answer.rejected), (2, 0));
+    assert_eq!(pieces(client, "a").await, (7, 0, 0));
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn an_import_that_was_cut_goes_on() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
