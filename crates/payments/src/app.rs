@@ -12,7 +12,7 @@ use crate::{
     api::Grpc,
     clients::HttpProvider,
     config::Cfg,
-    service::{Payments, Sweeper},
+    service::{Failure, Payments, Resumed, Sweeper},
     store::{PaymentStore, SqliteStore},
 };
 
@@ -58,29 +58,39 @@ pub async fn build(mut app: App) -> Result<App, BoxError> {
 }
 
 fn with_jobs(app: App, sweeper: &Arc<Sweeper>, period: Duration) -> App {
-    let (resuming, pruning) = (Arc::clone(sweeper), Arc::clone(sweeper));
+    let (resuming, checking) = (Arc::clone(sweeper), Arc::clone(sweeper));
+    let pruning = Arc::clone(sweeper);
     app.every("resume intents", period, move |_scope| {
         let sweeper = Arc::clone(&resuming);
         async move {
-            match sweeper.resume_standing().await {
-                Ok(resumed) if resumed.seen > 0 => {
-                    tracing::info!(
-                        seen = resumed.seen,
-                        settled = resumed.settled,
-                        "intents resumed"
-                    );
-                }
-                Ok(_nothing) => {}
-                Err(failure) => tracing::warn!(%failure, "standing intents can't be listed"),
-            }
+            tell(sweeper.resume_standing().await, "standing intents");
+        }
+    })
+    .every("check payments", period, move |_scope| {
+        let sweeper = Arc::clone(&checking);
+        async move {
+            tell(sweeper.check_doubted().await, "doubted payments");
         }
     })
     .every("prune", PRUNE_PERIOD, move |_scope| {
         let sweeper = Arc::clone(&pruning);
         async move {
-            if let Err(failure) = sweeper.prune().await {
-                tracing::warn!(%failure, "old payments can't be deleted");
+            match sweeper.prune().await {
+                Err(failure) if !failure.is_logged_by_store() => {
+                    tracing::warn!(%failure, "old payments can't be deleted");
+                }
+                Ok(_) | Err(_) => {}
             }
         }
     })
+}
+
+/// Says what a sweep came to, if that is news.
+fn tell(swept: Result<Resumed, Failure>, what: &'static str) {
+    match swept {
+        Ok(Resumed { seen: 0, .. }) => {}
+        Ok(Resumed { seen, settled }) => tracing::info!(what, seen, settled, "swept"),
+        Err(failure) if failure.is_logged_by_store() => {}
+        Err(failure) => tracing::warn!(what, %failure, "sweep failed"),
+    }
 }

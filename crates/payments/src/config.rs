@@ -4,6 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::service::{Limits, SweeperSettings};
 
+/// The shortest wait before a payment in doubt is checked.
+const CHECK_WAIT_MIN: Duration = Duration::from_millis(100);
+
 /// Settings of payments; the chassis' own flags come beside them.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Cfg {
@@ -66,6 +69,8 @@ impl Cfg {
         Limits {
             provider_time_max: Duration::from_millis(self.provider_time_ms_max),
             in_flight_max: self.in_flight_max as usize,
+            // As with intents: what is young is left to its caller.
+            check_wait_min: Duration::from_millis(self.intent_age_ms_min).max(CHECK_WAIT_MIN),
         }
     }
 

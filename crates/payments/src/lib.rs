@@ -14,6 +14,8 @@
 //!   and no entry whose postings don't sum to zero;
 //! - no difference between the provider's books and ours goes unnoticed once we
 //!   see it: it is counted, logged, booked, and a surplus is returned;
+//! - no answer moves money alone: what was odd once is looked at again until
+//!   the provider says the same twice in a row, see [`look_again`];
 //! - no payment method is kept longer than until the provider has answered, and
 //!   none is ever logged;
 //! - nothing grows for ever: finished payments are deleted and the journal is
@@ -23,7 +25,7 @@
 //!
 //! `payments_asks_total{ask, outcome}`, `payments_discrepancies_total`,
 //! `payments_provider_attempts_total{outcome}`,
-//! `payments_intents_swept_total{outcome}`.
+//! `payments_intents_swept_total{outcome}`, `payments_checks_total{outcome}`.
 
 mod api;
 mod app;
@@ -38,8 +40,9 @@ pub use app::{build, run};
 pub use clients::{BadEndpoint, HttpProvider};
 pub use config::Cfg;
 pub use domain::{
-    AMOUNT_MAX, Account, Ask, Call, Decision, Entry, FIGURE_MAX, MethodMark, Payment, Phase,
-    Refusal, Reply, State, Status, Verdict, View, What, decide, settle,
+    AMOUNT_MAX, ANOTHER_AMOUNT, Account, Ask, Call, Check, Decision, Entry, FIGURE_MAX, Finding,
+    LOOKS_MAX, MethodMark, Payment, Phase, Refusal, Reply, State, Status, Verdict, View, What,
+    decide, look_again, settle,
 };
 pub use service::{
     Failure, Limits, OutcomeUnknown, Payments, Provider, Resumed, Sweeper, SweeperSettings, TooMany,

@@ -8,7 +8,7 @@ use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use payments::{
-    Account, Ask, Change, Decision, Entry, Payment, PaymentStore, Pruned, Refusal, Reply,
+    Account, Ask, Change, Check, Decision, Entry, Payment, PaymentStore, Pruned, Refusal, Reply,
     SqliteStore, Standing, State, Status, Verdict, View, What, settle,
 };
 use shop_types::{Currency, Money, OrderId, PaymentMethod};
@@ -395,6 +395,49 @@ async fn sums_may_exceed_sixty_four_bits() {
             .await
             .unwrap();
         assert_eq!(backend.sums().await[&key], revenue);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_in_doubt_is_listed_when_it_is_due_and_kept() {
+    on_each(async |backend| {
+        let order = OrderId::at(1);
+        backend.complete(authorize(order, 500, Currency::EUR)).await;
+        let taken = backend.complete(ask(order, What::Capture)).await;
+        let doubted = async |now_ms| backend.store.doubted(later(), now_ms, 10).await.unwrap();
+        assert_eq!(doubted(i64::MAX).await, []);
+        let entry = Entry::between(&taken, &taken);
+        let check = Some(Check {
+            due_ms: 2_000_000,
+            looks: 3,
+            agreed: 1,
+        });
+        let version = taken.version + 1;
+        let after = Payment {
+            check,
+            version,
+            ..taken
+        };
+        let kept = backend.store.settle(later(), Change { after, entry });
+        let kept = kept.await.unwrap();
+        assert_eq!(doubted(1_999_999).await, []);
+        assert_eq!(doubted(2_000_000).await, [order]);
+        let read = backend.store.get(later(), order).await.unwrap();
+        assert_eq!(read.as_ref(), Some(&kept));
+        backend.clock.advance(Duration::from_secs(1));
+        let now_ms = backend.store.now_ms();
+        let pruned = backend.store.prune(later(), now_ms, 10).await.unwrap();
+        assert_eq!(pruned.payments, 0);
+        let version = kept.version + 1;
+        let after = Payment {
+            check: None,
+            version,
+            ..kept
+        };
+        let settled = backend.store.settle(later(), Change { after, entry });
+        settled.await.unwrap();
+        assert_eq!(doubted(i64::MAX).await, []);
     })
     .await;
 }

@@ -3,6 +3,8 @@
 use sha2::{Digest, Sha256};
 use shop_types::{Money, OrderId, PaymentMethod};
 
+use super::check::Check;
+
 /// The most that one payment may be asked for, in minor units: a hundred lines
 /// of a million pieces at a price of a billion.
 pub const AMOUNT_MAX: i64 = 100_000_000_000_000_000;
@@ -151,6 +153,8 @@ pub struct Payment {
     pub surplus: i64,
     /// How often the provider's answers differed from what was asked.
     pub discrepancies: i64,
+    /// Looks that are due, because there were discrepancies.
+    pub check: Option<Check>,
     /// Counts the writes, from 1; a write names the version it is based on.
     pub version: i64,
     /// When it began, in milliseconds since 1970.
@@ -200,6 +204,7 @@ impl Payment {
             refunded: 0,
             surplus: 0,
             discrepancies: 0,
+            check: None,
             version: 1,
             created_ms: now_ms,
             updated_ms: now_ms,
@@ -214,6 +219,7 @@ impl Payment {
             // refund returns the surplus with everything else.
             method: None,
             surplus: 0,
+            check: None,
             version: self.version + 1,
             updated_ms: now_ms,
             ..self

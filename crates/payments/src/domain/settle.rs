@@ -89,6 +89,16 @@ pub fn settle(before: &Payment, reply: &Reply) -> Verdict {
     if currency_differs(before, view) {
         return Verdict::Open("the provider shows another currency");
     }
+    if let Some(view) = view
+        && matches!(
+            before.state,
+            State::Capturing | State::Captured | State::Refunding
+        )
+        && is_taken(view)
+        && !is_believable(before, view)
+    {
+        return Verdict::Open(ANOTHER_AMOUNT);
+    }
     match next(before, view) {
         Next::Go(state) => Verdict::Clear(stand(before, state, view)),
         Next::Odd(state, what) => Verdict::Odd {
@@ -97,6 +107,16 @@ pub fn settle(before: &Payment, reply: &Reply) -> Verdict {
         },
         Next::Stay(why) => Verdict::Open(why),
     }
+}
+
+/// Why figures aren't believed, see [`is_believable`].
+pub const ANOTHER_AMOUNT: &str = "the provider shows another amount than it held";
+
+/// Whether the figures of `view` may be those of the money that was taken for
+/// `payment`. The amount was agreed on when it was held and never changes: an
+/// answer that gets it wrong is wrong about the rest, too.
+pub(super) fn is_believable(payment: &Payment, view: View) -> bool {
+    is_taken(view) && view.amount == payment.due() && !currency_differs(payment, Some(view))
 }
 
 /// What a word without figures shows.
@@ -228,7 +248,8 @@ fn stand(before: &Payment, state: State, view: Option<View>) -> Payment {
     let shown = view.and_then(|view| Some(Money::new(view.amount, view.currency?)));
     let amount = before.amount.or(shown);
     let beyond = captured - refunded - amount.map_or(0, Money::minor);
-    let surplus = if state == State::Captured {
+    let agreed_on = view.is_none_or(|view| Some(view.amount) == amount.map(Money::minor));
+    let surplus = if state == State::Captured && agreed_on {
         beyond.max(0)
     } else {
         0

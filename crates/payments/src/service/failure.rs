@@ -27,6 +27,12 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether the log has it already, see [`StoreError::is_logged_by_store`].
+    #[must_use]
+    pub fn is_logged_by_store(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_logged_by_store())
+    }
+
     /// A word for metrics.
     #[must_use]
     pub fn word(&self) -> &'static str {

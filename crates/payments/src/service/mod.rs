@@ -15,6 +15,7 @@
 
 mod failure;
 mod provider;
+mod recheck;
 mod sweep;
 mod turns;
 mod words;
@@ -33,7 +34,9 @@ pub use self::{
     turns::TooMany,
 };
 use crate::{
-    domain::{Ask, Call, Decision, Entry, Payment, Phase, Verdict, decide, settle},
+    domain::{
+        ANOTHER_AMOUNT, Ask, Call, Check, Decision, Entry, Payment, Phase, Verdict, decide, settle,
+    },
     store::{Change, PaymentStore},
 };
 
@@ -58,6 +61,9 @@ pub struct Limits {
     pub provider_time_max: Duration,
     /// Calls that hold or await an order's turn; one more is refused.
     pub in_flight_max: usize,
+    /// How long a payment that is in doubt waits for its first check; each
+    /// further one waits twice as long, an hour at most.
+    pub check_wait_min: Duration,
 }
 
 impl Default for Limits {
@@ -65,6 +71,7 @@ impl Default for Limits {
         Self {
             provider_time_max: Duration::from_millis(1_500),
             in_flight_max: 512,
+            check_wait_min: Duration::from_secs(3),
         }
     }
 }
@@ -216,14 +223,22 @@ impl Payments {
         let reply = provider.call(until, intent.order, call).await?;
         self.inner.faults.point(words::replied(intent.state));
         let mut verdict = settle(&intent, &reply);
+        let mut slips = 0;
         if let Verdict::Open(what) = verdict {
+            if what == ANOTHER_AMOUNT {
+                metrics::counter!("payments_discrepancies_total").increment(1);
+                slips = 1;
+            }
             verdict = self.look(until, &intent, what).await?;
         }
-        let after = match verdict {
+        let mut after = match verdict {
             Verdict::Clear(after) => after,
-            Verdict::Odd { what, .. } => self.confirm(until, &intent, what).await?,
+            Verdict::Odd { after, what } => self.confirm(until, &intent, &after, what).await?,
             Verdict::Open(why) => return Err(OutcomeUnknown(why.to_owned()).into()),
         };
+        after.discrepancies += slips;
+        let (now_ms, wait_min) = (self.inner.store.now_ms(), self.inner.limits.check_wait_min);
+        after.check = Check::of(&after, now_ms, wait_min);
         let entry = Entry::between(&intent, &after);
         let change = Change { after, entry };
         let until = Deadline::after(SETTLE_TIME);
@@ -231,17 +246,23 @@ impl Payments {
     }
 
     /// Looks again before an odd answer is believed: a slip in one answer must
-    /// not move money. Counts and reports it, whatever is seen then.
+    /// not move money. Counts and reports it, whatever is seen then. A surplus
+    /// is one if both answers show it; else it is left to the check.
     async fn confirm(
         &self,
         until: Deadline,
         intent: &Payment,
+        first: &Payment,
         what: &'static str,
     ) -> Result<Payment, Failure> {
         metrics::counter!("payments_discrepancies_total").increment(1);
         match self.look(until, intent, what).await? {
             Verdict::Clear(mut after) | Verdict::Odd { mut after, .. } => {
                 after.discrepancies += 1;
+                let figures = |p: &Payment| (p.state, p.captured, p.refunded, p.surplus);
+                if figures(first) != figures(&after) {
+                    after.surplus = 0;
+                }
                 report(intent, &after, what);
                 Ok(after)
             }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Orders whose intents are resumed side by side.
-const SIDE_BY_SIDE: usize = 8;
+pub(super) const SIDE_BY_SIDE: usize = 8;
 
 /// Bounds of the sweeper.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +64,8 @@ pub struct Resumed {
 /// few intents that never settle can't keep the others waiting.
 #[derive(Debug)]
 pub struct Sweeper {
-    payments: Payments,
-    settings: SweeperSettings,
+    pub(super) payments: Payments,
+    pub(super) settings: SweeperSettings,
     cursor: Mutex<Option<Standing>>,
 }
 
@@ -121,7 +121,9 @@ impl Sweeper {
             Ok(true) => "settled",
             Ok(false) => "busy",
             Err(failure) => {
-                tracing::warn!(%order, %failure, "intent can't be resumed yet");
+                if !failure.is_logged_by_store() {
+                    tracing::warn!(%order, %failure, "intent can't be resumed yet");
+                }
                 failure.word()
             }
         };

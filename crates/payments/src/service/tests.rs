@@ -16,7 +16,7 @@ use watertight_store::Options;
 
 use super::*;
 use crate::{
-    domain::{Account, Refusal, Reply, State, Status, View, What},
+    domain::{Account, LOOKS_MAX, Refusal, Reply, State, Status, View, What},
     store::{Balance, SqliteStore},
 };
 
@@ -141,6 +141,12 @@ impl Bench {
     async fn sweep(&self) -> Resumed {
         self.clock.advance(Duration::from_secs(60));
         self.sweeper.resume_standing().await.unwrap()
+    }
+
+    /// Lets checks come due; answers how many were.
+    async fn check(&self) -> u32 {
+        self.clock.advance(Duration::from_hours(2));
+        self.sweeper.check_doubted().await.unwrap().seen
     }
 }
 

@@ -99,8 +99,12 @@ pub trait PaymentStore: Send + Sync + fmt::Debug {
         limit: u32,
     ) -> Step<'_, Vec<Standing>>;
 
-    /// Deletes up to `limit` finished payments last changed before `before_ms`,
-    /// and adds up to `limit` entries as old to the balances.
+    /// Up to `limit` (at most [`ROWS_MAX`]) payments whose check is due at
+    /// `now_ms` and that no intent stands for, longest due first.
+    fn doubted(&self, deadline: Deadline, now_ms: i64, limit: u32) -> Step<'_, Vec<OrderId>>;
+
+    /// Deletes up to `limit` finished payments last changed before `before_ms`
+    /// that no check is due for, and adds up to `limit` entries as old to the balances.
     fn prune(&self, deadline: Deadline, before_ms: i64, limit: u32) -> Step<'_, Pruned>;
 
     /// All accounts that hold anything: balances and journal together. Reads

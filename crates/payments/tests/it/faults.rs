@@ -137,6 +137,59 @@ async fn a_provider_that_states_wrong_amounts_is_noticed() {
     assert_eq!(figures(&theirs), json!(["voided", 0, 0, 0, 0]));
 }
 
+/// How many of `orders` are as they should be: both books agree, and customers
+/// paid what was asked or nothing.
+async fn right(shop: &Shop, orders: &[OrderId], amount: i64) -> usize {
+    let mut right = 0;
+    for &order in orders {
+        let ours = shop.get(order).await.unwrap();
+        let theirs = shop.stub.referee(order).await.unwrap();
+        let due = match ours.state() {
+            State::Captured => amount,
+            _ => 0,
+        };
+        let agree = (ours.captured, ours.refunded) == (theirs.captured, theirs.refunded);
+        right += usize::from(agree && theirs.captured - theirs.refunded == due);
+    }
+    right
+}
+
+#[tokio::test]
+async fn a_provider_that_takes_twice_and_lies_ends_up_right() {
+    let shop = &Shop::swept().await;
+    let orders: Vec<_> = (1..=20).map(OrderId::at).collect();
+    let mut taken = 0;
+    let lies = json!({"misreport_rate": 0.5, "double_capture_rate": 1.0});
+    // Half of them are held before the lies begin, so that some are taken.
+    for (n, &order) in orders.iter().enumerate() {
+        if n == orders.len() / 2 {
+            shop.stub.faults(lies.clone()).await;
+        }
+        // May be let go of, if two answers speak of another amount.
+        drop(insist(|| shop.authorize(order, 500)).await);
+    }
+    for &order in &orders {
+        if let Ok(payment) = insist(|| shop.capture(order)).await {
+            assert_eq!(payment.state(), State::Captured);
+            taken += 1;
+        }
+    }
+    assert!(taken >= orders.len() / 2, "{taken}");
+    shop.stub.faults(json!({})).await;
+    let all = orders.len();
+    let orders = &orders;
+    wait_until_async(
+        LIVENESS,
+        || async move { right(shop, orders, 500).await == all },
+    )
+    .await;
+    for &order in orders {
+        let theirs = shop.stub.referee(order).await.unwrap();
+        let back = if theirs.captured > 0 { 500 } else { 0 };
+        assert_eq!(theirs.refunded, back, "never more than the surplus");
+    }
+}
+
 #[tokio::test]
 async fn one_good_endpoint_suffices() {
     let shop = Shop::start().await;

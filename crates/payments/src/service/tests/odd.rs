@@ -86,6 +86,137 @@ async fn an_odd_look_that_is_not_seen_again_settles_nothing() {
 }
 
 #[tokio::test]
+async fn a_surplus_is_returned_only_if_two_answers_show_it_alike() {
+    let bench = Bench::new();
+    bench.authorized().await;
+    bench.script.then([
+        shown(Status::Captured, 500, 1_001, 0),
+        shown(Status::Captured, 500, 1_000, 0),
+    ]);
+    let captured = bench.ask(What::Capture).await.unwrap();
+    assert_eq!((captured.state, captured.surplus), (State::Captured, 0));
+    let capture = Call::Capture { amount: 500 };
+    assert_eq!(bench.script.calls(), [capture, Call::Look]);
+    // Lies once more, then says the same twice; only then money moves.
+    let twice = || shown(Status::Captured, 500, 1_000, 0);
+    bench.script.then([
+        twice(),
+        shown(Status::Captured, 500, 1_001, 0),
+        twice(),
+        twice(),
+        shown(Status::Captured, 500, 1_000, 500),
+    ]);
+    for _ in 0..4 {
+        assert_eq!(bench.check().await, 1);
+    }
+    let refund = Call::Refund { total: Some(500) };
+    let looks = [Call::Look, Call::Look, Call::Look, Call::Look, refund];
+    assert_eq!(bench.script.calls(), looks);
+    let settled = bench.standing().await;
+    assert_eq!((settled.captured, settled.refunded), (1_000, 500));
+    // The return is checked, too; then nobody looks any more.
+    let right = || shown(Status::Captured, 500, 1_000, 500);
+    bench.script.then([right(), right()]);
+    assert_eq!((bench.check().await, bench.check().await), (1, 1));
+    assert_eq!(bench.standing().await.check, None);
+    assert_eq!(bench.check().await, 0);
+    assert_eq!(bench.balance(Account::ProviderReceivable).await, 500);
+    assert_eq!(bench.balance(Account::Discrepancies).await, 0);
+}
+
+#[tokio::test]
+async fn another_amount_than_was_held_is_not_believed_however_often() {
+    let bench = Bench::new();
+    bench.authorized().await;
+    let lie = || shown(Status::Captured, 501, 1_001, 0);
+    bench.script.then([lie(), lie()]);
+    let asked = bench.ask(What::Capture).await;
+    assert!(matches!(asked, Err(Failure::Unknown(_))), "{asked:?}");
+    assert_eq!(bench.standing().await.state, State::Capturing);
+    bench.script.calls();
+    let twice = || shown(Status::Captured, 500, 1_000, 0);
+    bench.script.then([lie(), twice(), twice(), lie(), lie()]);
+    let captured = bench.ask(What::Capture).await.unwrap();
+    assert_eq!((captured.captured, captured.surplus), (1_000, 500));
+    bench
+        .script
+        .then([shown(Status::Captured, 500, 1_000, 500)]);
+    assert_eq!(bench.sweep().await.settled, 1);
+    let totals = bench.script.calls().into_iter().filter_map(|call| {
+        let Call::Refund { total } = call else {
+            return None;
+        };
+        Some(total)
+    });
+    let totals: Vec<_> = totals.collect();
+    assert_eq!(totals, [Some(500), Some(500)], "the same return, repeated");
+}
+
+#[tokio::test]
+async fn too_much_returned_is_booked_and_left_to_people() {
+    let bench = Bench::new();
+    bench.authorized().await;
+    let twice = || shown(Status::Captured, 500, 1_000, 0);
+    let short = || shown(Status::Captured, 500, 1_000, 501);
+    bench.script.then([twice(), twice(), short(), short()]);
+    let captured = bench.ask(What::Capture).await.unwrap();
+    assert_eq!((captured.captured, captured.refunded), (1_000, 501));
+    bench.script.then([short(), short()]);
+    assert_eq!((bench.check().await, bench.check().await), (1, 1));
+    assert_eq!(bench.check().await, 0);
+    let standing = bench.standing().await;
+    assert_eq!((standing.refunded, standing.check), (501, None));
+    assert_eq!(bench.balance(Account::ProviderReceivable).await, 499);
+}
+
+#[tokio::test]
+async fn a_provider_that_never_says_the_same_twice_is_given_up_on() {
+    let bench = Bench::new();
+    bench.authorized().await;
+    bench.script.then([
+        shown(Status::Captured, 500, 501, 0),
+        shown(Status::Captured, 500, 500, 0),
+    ]);
+    bench.ask(What::Capture).await.unwrap();
+    bench.script.calls();
+    let mut waits_ms = Vec::new();
+    for n in 0..LOOKS_MAX {
+        let check = bench.standing().await.check.unwrap();
+        waits_ms.push(check.due_ms - bench.store.now_ms());
+        bench
+            .script
+            .then([shown(Status::Captured, 500, 501 + n % 2, 0)]);
+        assert_eq!(bench.check().await, 1);
+    }
+    assert_eq!(waits_ms[..4], [3_000, 6_000, 12_000, 24_000]);
+    assert_eq!(waits_ms.last(), Some(&3_600_000));
+    assert_eq!(bench.check().await, 0);
+    let looks = usize::try_from(LOOKS_MAX).unwrap();
+    assert_eq!(
+        bench.script.calls().len(),
+        looks,
+        "only looks, no money moved"
+    );
+}
+
+#[tokio::test]
+async fn what_is_in_doubt_is_not_deleted_and_can_be_refunded() {
+    let bench = Bench::new();
+    bench.authorized().await;
+    bench.script.then([
+        shown(Status::Captured, 500, 501, 0),
+        shown(Status::Captured, 500, 500, 0),
+    ]);
+    bench.ask(What::Capture).await.unwrap();
+    bench.clock.advance(Duration::from_hours(101 * 24));
+    assert_eq!(bench.sweeper.prune().await.unwrap().payments, 0);
+    bench.script.then([shown(Status::Refunded, 500, 500, 500)]);
+    let refunded = bench.ask(What::Refund).await.unwrap();
+    assert_eq!((refunded.state, refunded.check), (State::Refunded, None));
+    assert_eq!(bench.check().await, 0);
+}
+
+#[tokio::test]
 async fn what_was_deleted_is_not_booked_again() {
     for (n, again) in [(1, What::Void), (2, authorize(500))] {
         let bench = Bench::new();

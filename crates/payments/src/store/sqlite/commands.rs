@@ -99,7 +99,8 @@ fn update(db: &Connection, p: &Payment) -> Result<(), StepError> {
         .prepare_cached(
             "UPDATE payments SET state = ?2, phase = ?3, amount = ?4, currency = ?5, method = NULL,
                  held = ?6, captured = ?7, refunded = ?8, surplus = ?9, discrepancies = ?10,
-                 version = ?11, updated_ms = ?12
+                 version = ?11, updated_ms = ?12, check_ms = ?13, check_looks = ?14,
+                 check_agreed = ?15
              WHERE order_id = ?1 AND version = ?11 - 1",
         )?
         .execute(params![
@@ -115,6 +116,9 @@ fn update(db: &Connection, p: &Payment) -> Result<(), StepError> {
             p.discrepancies,
             p.version,
             p.updated_ms,
+            p.check.map(|check| check.due_ms),
+            p.check.map(|check| check.looks),
+            p.check.map(|check| check.agreed),
         ])?;
     match changed {
         1 => Ok(()),

@@ -102,6 +102,19 @@ impl PaymentStore for SqliteStore {
         Box::pin(self.0.read(deadline, read))
     }
 
+    fn doubted(&self, deadline: Deadline, now_ms: i64, limit: u32) -> Step<'_, Vec<OrderId>> {
+        let read = move |db: &Connection| {
+            let mut statement = db.prepare_cached(
+                "SELECT order_id FROM payments WHERE check_ms <= ?1 AND phase <> ?2
+                 ORDER BY check_ms LIMIT ?3",
+            )?;
+            let bounds = (now_ms, Phase::Standing.code(), limit.min(ROWS_MAX));
+            let rows = statement.query_map(bounds, |row| order_id(row, 0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        Box::pin(self.0.read(deadline, read))
+    }
+
     fn prune(&self, deadline: Deadline, before_ms: i64, limit: u32) -> Step<'_, Pruned> {
         let limit = limit.min(ROWS_MAX);
         Box::pin(self.0.write(deadline, Prune { before_ms, limit }))

@@ -42,7 +42,8 @@ impl Prune {
             .prepare_cached(
                 "DELETE FROM payments WHERE order_id IN (
                      SELECT order_id FROM payments
-                     WHERE phase = ?1 AND updated_ms < ?2 ORDER BY updated_ms LIMIT ?3)",
+                     WHERE phase = ?1 AND updated_ms < ?2 AND check_ms IS NULL
+                     ORDER BY updated_ms LIMIT ?3)",
             )?
             .execute((Phase::Finished.code(), self.before_ms, self.limit))?;
         Ok(u32::try_from(deleted).unwrap_or(u32::MAX))

@@ -4,7 +4,7 @@ use rusqlite::{Row, types::Type};
 use shop_types::{Currency, Money, OrderId, PaymentMethod};
 use watertight_store::Migration;
 
-use crate::domain::{MethodMark, Payment, State};
+use crate::domain::{Check, MethodMark, Payment, State};
 
 /// The schema.
 ///
@@ -14,7 +14,9 @@ use crate::domain::{MethodMark, Payment, State};
 ///
 /// `(phase, updated_ms, order_id)` serves both sweeps: intents that stand, and
 /// payments that are finished.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
+pub(super) const MIGRATIONS: &[Migration] = &[START, CHECKS];
+
+const START: Migration = Migration {
     version: 1,
     name: "payments and journal",
     sql: "
@@ -60,11 +62,26 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
             PRIMARY KEY (currency, account)
         ) STRICT, WITHOUT ROWID;
     ",
-}];
+};
+
+/// Payments taken with discrepancies are due for a check, also those that were
+/// taken before there were any.
+const CHECKS: Migration = Migration {
+    version: 2,
+    name: "checks of payments in doubt",
+    sql: "
+        ALTER TABLE payments ADD COLUMN check_ms INTEGER;
+        ALTER TABLE payments ADD COLUMN check_looks INTEGER;
+        ALTER TABLE payments ADD COLUMN check_agreed INTEGER;
+        UPDATE payments SET check_ms = 0, check_looks = 0, check_agreed = 0
+            WHERE state = 5 AND discrepancies > 0;
+        CREATE INDEX payments_check ON payments (check_ms) WHERE check_ms IS NOT NULL;
+    ",
+};
 
 /// The columns of a payment, in the order that [`payment`] reads them.
 pub(super) const COLUMNS: &str = "order_id, state, amount, currency, mark, method, held, captured, \
-     refunded, surplus, discrepancies, version, created_ms, updated_ms";
+     refunded, surplus, discrepancies, version, created_ms, updated_ms, check_ms, check_looks, check_agreed";
 
 /// An order id as SQLite keeps it.
 pub(super) fn order_id(row: &Row<'_>, column: usize) -> rusqlite::Result<OrderId> {
@@ -96,7 +113,20 @@ pub(super) fn payment(row: &Row<'_>) -> rusqlite::Result<Payment> {
         version: row.get(11)?,
         created_ms: row.get(12)?,
         updated_ms: row.get(13)?,
+        check: check(row)?,
     })
+}
+
+/// The looks that are due, if any.
+fn check(row: &Row<'_>) -> rusqlite::Result<Option<Check>> {
+    let Some(due_ms) = row.get(14)? else {
+        return Ok(None);
+    };
+    Ok(Some(Check {
+        due_ms,
+        looks: row.get(15)?,
+        agreed: row.get(16)?,
+    }))
 }
 
 /// A currency that was written by us.
