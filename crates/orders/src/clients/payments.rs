@@ -109,6 +109,7 @@ fn refused(call: Call, status: &Status) -> Reply {
         ) => Refusal::PaymentClosed(reason.into()),
         (Call::Void, Some("PAYMENT_CAPTURED")) => Refusal::AlreadyCaptured,
         (Call::Refund, Some("PAYMENT_NOT_CAPTURED" | "PAYMENT_CLOSED")) => Refusal::NotCaptured,
+        (Call::Refund, Some("PAYMENT_NOT_FOUND")) => Refusal::PaymentMissing,
         _ => return unknown(call, status),
     };
     Reply::Refused(refusal)
@@ -142,6 +143,10 @@ mod tests {
         let already = Reply::Refused(Refusal::AlreadyCaptured);
         assert_eq!(refused(Call::Void, &captured), already);
         assert_eq!(refused(Call::Refund, &captured), Reply::Unknown);
+        let missing = status("PAYMENT_NOT_FOUND");
+        let nothing_to_refund = Reply::Refused(Refusal::PaymentMissing);
+        assert_eq!(refused(Call::Refund, &missing), nothing_to_refund);
+        assert_eq!(refused(Call::Void, &missing), Reply::Unknown);
         let declined = refused(Call::Authorize, &status("PAYMENT_DECLINED"));
         assert!(matches!(declined, Reply::Refused(Refusal::Business(_))));
     }

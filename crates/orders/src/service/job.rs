@@ -8,7 +8,7 @@ use watertight_core::Deadline;
 
 use super::desk::Job;
 use super::orders::Inner;
-use super::{After, Backoff, Call, Next, Reply, Saga, Step};
+use super::{After, Backoff, Call, Next, Refusal, Reply, Saga, Step};
 use crate::model::{Order, Priced, State};
 use crate::store::{Advance, Advanced, Claimed, StoreError};
 
@@ -86,6 +86,9 @@ impl Worker {
     async fn try_call(&mut self, call: Call) -> Result<(), Stop> {
         let reply = self.call(call).await;
         self.shop.parts.faults.point(replied_point(call));
+        if reply == Reply::Refused(Refusal::PaymentMissing) {
+            self.shop.note_missing_payment(self.order.id);
+        }
         match self.saga.reply(reply) {
             After::Step(step) => self.advance(step).await,
             After::Again => {

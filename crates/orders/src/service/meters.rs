@@ -22,6 +22,8 @@ use crate::model::{Order, Reason, State};
 /// - `orders_leases_lost_total`: jobs that stopped as another holds the lease
 /// - `orders_unfinished_oldest_seconds`: age of the oldest order under way
 /// - `orders_corrupt`: orders under way that can't be read and are left alone
+/// - `orders_refund_without_payment_total`: orders whose refund payments answers
+///   with PAYMENT_NOT_FOUND, each counted once; anything but 0 needs a person
 /// - `orders_deleted_total{what}`: rows that the retention deleted
 pub(super) struct Meters {
     confirmed: Counter,
@@ -36,6 +38,7 @@ pub(super) struct Meters {
     pub(super) lost: Counter,
     oldest: Gauge,
     corrupt: Gauge,
+    pub(super) refunds_without_payment: Counter,
     pub(super) keys_deleted: Counter,
     pub(super) orders_deleted: Counter,
 }
@@ -60,6 +63,7 @@ impl Meters {
             lost: counter!("orders_leases_lost_total"),
             oldest: gauge!("orders_unfinished_oldest_seconds"),
             corrupt: gauge!("orders_corrupt"),
+            refunds_without_payment: counter!("orders_refund_without_payment_total"),
             keys_deleted: counter!("orders_deleted_total", "what" => "keys"),
             orders_deleted: counter!("orders_deleted_total", "what" => "orders"),
         }

@@ -9,7 +9,7 @@ use watertight_core::{Deadline, Faults, Scope};
 
 use super::desk::Desk;
 use super::meters::Meters;
-use super::trouble::{Corrupt, Failing};
+use super::trouble::{Failing, Told};
 use super::{Refused, Settings, Stock, Till};
 use crate::model::Order;
 use crate::store::{Listing, OrderStore, Owner};
@@ -50,7 +50,9 @@ pub(super) struct Inner {
     pub(super) stock_calls: Semaphore,
     pub(super) till_calls: Semaphore,
     /// Orders that no job can work on.
-    pub(super) corrupt: Corrupt,
+    pub(super) corrupt: Told,
+    /// Orders whose refund found no payment.
+    pub(super) payment_missing: Told,
     pub(super) tend_fails: Failing,
     pub(super) clean_fails: Failing,
 }
@@ -74,7 +76,8 @@ impl Orders {
                 taken_over: AtomicBool::new(false),
                 stock_calls: Semaphore::new(calls_max),
                 till_calls: Semaphore::new(calls_max),
-                corrupt: Corrupt::default(),
+                corrupt: Told::default(),
+                payment_missing: Told::default(),
                 tend_fails: Failing::default(),
                 clean_fails: Failing::default(),
                 parts,
@@ -174,6 +177,14 @@ impl Inner {
             tracing::error!(%order, why, "order is corrupt, left as it is");
         }
         self.meters.corrupt(self.corrupt.len());
+    }
+
+    /// Money is owed that payments knows nothing of: people must look into it.
+    pub(super) fn note_missing_payment(&self, order: OrderId) {
+        if self.payment_missing.add(order) {
+            self.meters.refunds_without_payment.increment(1);
+            tracing::error!(%order, "payments has no payment to refund, asked again until it has");
+        }
     }
 }
 

@@ -114,6 +114,9 @@ pub enum Refusal {
     AlreadyCaptured,
     /// Refund: the money was not taken.
     NotCaptured,
+    /// Refund: payments has no payment of the order, which doesn't say that no
+    /// money was taken. Somebody must look; until then the saga asks again.
+    PaymentMissing,
 }
 
 /// A change that must be durable before anything else happens.

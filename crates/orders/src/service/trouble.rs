@@ -6,22 +6,23 @@ use std::sync::{Mutex, PoisonError};
 
 use shop_types::OrderId;
 
-/// How many orders are remembered as corrupt.
-const CORRUPT_MAX: usize = 1_024;
+/// How many orders with one trouble are remembered.
+const TOLD_MAX: usize = 1_024;
 
-/// Orders whose rows can't be read, until somebody repairs them and restarts.
+/// Orders with a trouble that people must end: told once for each, until the
+/// process restarts.
 ///
 /// # Limits
 ///
-/// 1,024. One more is not remembered: it is claimed again by each sweep.
+/// 1,024. One more is neither told nor remembered.
 #[derive(Debug, Default)]
-pub(super) struct Corrupt(Mutex<HashSet<OrderId>>);
+pub(super) struct Told(Mutex<HashSet<OrderId>>);
 
-impl Corrupt {
+impl Told {
     /// Remembers an order; false if it was known before or there is no room.
     pub(super) fn add(&self, id: OrderId) -> bool {
         let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.len() < CORRUPT_MAX && ids.insert(id)
+        ids.len() < TOLD_MAX && ids.insert(id)
     }
 
     pub(super) fn contains(&self, id: OrderId) -> bool {
@@ -72,15 +73,15 @@ mod tests {
     }
 
     #[test]
-    fn corrupt_orders_are_remembered_up_to_the_bound() {
-        let corrupt = Corrupt::default();
-        assert!(corrupt.add(OrderId::from_bytes([7; 16])));
-        assert!(!corrupt.add(OrderId::from_bytes([7; 16])), "known");
+    fn orders_in_trouble_are_remembered_up_to_the_bound() {
+        let told = Told::default();
+        assert!(told.add(OrderId::from_bytes([7; 16])));
+        assert!(!told.add(OrderId::from_bytes([7; 16])), "known");
         for i in 0..2_000_u128 {
-            corrupt.add(OrderId::from_bytes(i.to_be_bytes()));
+            told.add(OrderId::from_bytes(i.to_be_bytes()));
         }
-        assert_eq!(corrupt.len(), CORRUPT_MAX);
-        assert!(corrupt.contains(OrderId::from_bytes([7; 16])));
-        assert!(!corrupt.add(OrderId::from_bytes([8; 16])), "full");
+        assert_eq!(told.len(), TOLD_MAX);
+        assert!(told.contains(OrderId::from_bytes([7; 16])));
+        assert!(!told.add(OrderId::from_bytes([8; 16])), "full");
     }
 }

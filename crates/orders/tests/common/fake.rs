@@ -185,6 +185,7 @@ fn status(call: Call, refusal: &Refusal) -> Status {
         Refusal::ReservationLost => refused(Code::FailedPrecondition, "RESERVATION_CLOSED"),
         Refusal::PaymentClosed(_) => refused(Code::FailedPrecondition, "PAYMENT_CLOSED"),
         Refusal::AlreadyCaptured => refused(Code::FailedPrecondition, "PAYMENT_CAPTURED"),
+        Refusal::PaymentMissing => refused(Code::NotFound, "PAYMENT_NOT_FOUND"),
         Refusal::NotCaptured => refused(Code::FailedPrecondition, "PAYMENT_NOT_CAPTURED"),
     }
 }

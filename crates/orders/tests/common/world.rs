@@ -114,6 +114,11 @@ impl World {
         }
     }
 
+    /// Payments forgets the order's payment, or has it again; answers what it had.
+    pub(crate) fn swap_purse(&mut self, id: OrderId, purse: Option<Purse>) -> Option<Purse> {
+        std::mem::replace(&mut self.books.entry(id).or_default().purse, purse)
+    }
+
     /// The reservation runs out; the stock goes back.
     pub(crate) fn expire(&mut self, id: OrderId) {
         if self.books(id).goods == Some(Goods::Reserved) {
@@ -204,6 +209,7 @@ impl World {
                 Reply::Done
             }
             (Call::Refund, Some(Purse::Refunded)) => Reply::Done,
+            (Call::Refund, None) => Reply::Refused(Refusal::PaymentMissing),
             (Call::Refund, _) => Reply::Refused(Refusal::NotCaptured),
             _ => closed(),
         }
