@@ -78,7 +78,10 @@ fn bad_order(order: &Order) -> Status {
             (field, "is not in the catalogue")
         }
         Reason::MixedCurrency => ("lines".to_owned(), "have prices in more than one currency"),
-        Reason::TotalOverflow => ("lines".to_owned(), "have a total that does not fit 64 bits"),
+        Reason::TotalOverflow => (
+            "lines".to_owned(),
+            "have a total that is more than can be paid",
+        ),
         Reason::OutOfStock
         | Reason::PaymentDeclined
         | Reason::TimedOut

@@ -91,7 +91,7 @@ pub enum Reason {
     UnknownSku = 3,
     /// The lines' prices are in more than one currency.
     MixedCurrency = 4,
-    /// The total does not fit 64 bits.
+    /// The total is more than can be paid.
     TotalOverflow = 5,
     /// A dependency stayed away longer than the order may wait.
     TimedOut = 6,
