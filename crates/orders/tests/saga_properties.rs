@@ -115,6 +115,7 @@ impl Play {
             created_ms: 0,
             updated_ms: 0,
             version: 1,
+            first_end: None,
         };
         let saga = Saga::new(&order, false, FORWARD_MAX);
         let world = World::new(available);

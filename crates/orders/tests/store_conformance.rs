@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orders::model::{Line, NewOrder, Order, Priced, Reason, Rejection, State};
+use orders::model::{FirstEnd, Line, NewOrder, Order, Priced, Reason, Rejection, State};
 use orders::store::{
     Advance, Advanced, Caller, Cancel, Cancelled, Claim, Claimed, DeleteBefore, Listing,
     OrderStore, Owner, Record, Recorded, SqliteOrders, StoreError,
@@ -74,6 +74,7 @@ conformance!(
     a_step_may_be_repeated,
     a_stale_fence_is_a_conflict,
     a_confirmation_does_not_run_over_a_cancellation,
+    the_first_end_is_kept_for_good,
     cancelling_depends_on_where_the_saga_is,
     a_lease_is_claimed_when_it_ran_out_or_is_ones_own,
     leases_of_others_can_be_ended_in_batches,
@@ -396,6 +397,52 @@ mod contract {
                 ..
             }
         ));
+    }
+
+    pub(super) async fn the_first_end_is_kept_for_good(backend: &Backend) {
+        let owner = Owner::random();
+        let id = backend.order("confirmed", owner).await.id;
+        for to in [State::Reserved, State::Authorized, State::Captured] {
+            backend.step(id, 1, to).await;
+            assert_eq!(backend.stored(id).await.first_end, None, "{to:?}");
+        }
+        backend.clock.advance(Duration::from_millis(5));
+        backend.step(id, 1, State::Confirmed).await;
+        let told = backend.stored(id).await;
+        let confirmed = FirstEnd {
+            state: State::Confirmed,
+            version: 5,
+            updated_ms: START_MS + 5,
+        };
+        assert_eq!(told.first_end, Some(confirmed));
+        assert_eq!(told.at_first_end(), None, "it stands there");
+
+        backend.clock.advance(Duration::from_millis(5));
+        let repeated = step(id, 1, 4, State::Confirmed);
+        backend.store.advance(soon(), repeated).await.unwrap();
+        let Cancelled::Reopened(claimed) = backend.cancel(id, owner).await else {
+            panic!()
+        };
+        assert_eq!(claimed.order.at_first_end().as_ref(), Some(&told));
+        for to in [State::Releasing, State::Cancelled] {
+            backend.clock.advance(Duration::from_millis(5));
+            backend.step(id, claimed.fence, to).await;
+            let Recorded::Known(known) = backend.record("confirmed", 1, owner).await else {
+                panic!()
+            };
+            assert_eq!((known.state, known.version > told.version), (to, true));
+            assert_eq!(known.at_first_end().as_ref(), Some(&told));
+        }
+
+        for end in [State::Rejected, State::Cancelled] {
+            let id = backend.order(end.name(), owner).await.id;
+            backend.step(id, 1, end).await;
+            let order = backend.stored(id).await;
+            let first = order.first_end.unwrap();
+            assert_eq!((first.state, first.version), (end, order.version));
+            assert_eq!(first.updated_ms, order.updated_ms);
+            assert_eq!(order.at_first_end(), None);
+        }
     }
 
     pub(super) async fn cancelling_depends_on_where_the_saga_is(backend: &Backend) {

@@ -3,5 +3,5 @@
 mod order;
 mod state;
 
-pub use order::{Line, NewOrder, Order, Priced, Rejection};
+pub use order::{FirstEnd, Line, NewOrder, Order, Priced, Rejection};
 pub use state::{Reason, State};

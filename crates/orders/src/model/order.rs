@@ -46,6 +46,18 @@ pub struct Priced {
     pub total: Money,
 }
 
+/// The end that an order came to first. A confirmed order may go on from there,
+/// when it is cancelled; no other does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstEnd {
+    /// Confirmed, rejected or cancelled.
+    pub state: State,
+    /// The order's version there.
+    pub version: i64,
+    /// When it came there, in milliseconds since 1970.
+    pub updated_ms: i64,
+}
+
 /// An order as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
@@ -69,6 +81,29 @@ pub struct Order {
     pub updated_ms: i64,
     /// Grows by one with every durable step.
     pub version: i64,
+    /// Where it ended first; never changes once it is set.
+    pub first_end: Option<FirstEnd>,
+}
+
+impl Order {
+    /// The order as it was at its first end; `None` if it stands there still, or
+    /// has not come to an end.
+    #[must_use]
+    pub fn at_first_end(&self) -> Option<Self> {
+        let first = self
+            .first_end
+            .filter(|first| first.version != self.version)?;
+        Some(Self {
+            state: first.state,
+            version: first.version,
+            updated_ms: first.updated_ms,
+            // Only a confirmed order goes on, and none is confirmed that was
+            // refused or that somebody had asked to cancel.
+            rejection: None,
+            cancel_requested: false,
+            ..self.clone()
+        })
+    }
 }
 
 /// A checked wish for an order.

@@ -9,6 +9,7 @@ use super::Refused;
 use super::desk::Slot;
 use super::job::Worker;
 use super::orders::{Inner, Orders};
+use super::wait::Until;
 use crate::model::{Order, State};
 use crate::store::{Cancel, Cancelled, StoreError};
 
@@ -51,7 +52,7 @@ impl Orders {
             .map_err(|_passed| Refused::Deadline)?;
         let order = match noted.map_err(|_cancelled| Refused::ShuttingDown)?? {
             Noted::NotFound => return Err(Refused::NotFound(id)),
-            Noted::Order(order) => self.inner.wait(deadline, order).await?,
+            Noted::Order(order) => self.inner.wait(Until::End, deadline, order).await?,
         };
         // It may have been rejected, or even confirmed, while we asked.
         if order.state == State::Rejected {

@@ -9,7 +9,7 @@ use watertight_core::Deadline;
 use super::desk::Job;
 use super::orders::Inner;
 use super::{After, Backoff, Call, Next, Refusal, Reply, Saga, Step};
-use crate::model::{Order, Priced, State};
+use crate::model::{FirstEnd, Order, Priced, State};
 use crate::store::{Advance, Advanced, Claimed, StoreError};
 
 /// A job at work on one order, under one lease.
@@ -230,6 +230,13 @@ impl Worker {
         order.version += 1;
         order.updated_ms = updated_ms;
         order.cancel_requested = cancel_requested;
+        if step.to.is_end() {
+            order.first_end.get_or_insert(FirstEnd {
+                state: step.to,
+                version: order.version,
+                updated_ms,
+            });
+        }
         if let Some(Priced { lines, total }) = step.priced {
             order.lines = lines;
             order.total = Some(total);

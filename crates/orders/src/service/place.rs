@@ -11,6 +11,7 @@ use super::desk::{Folder, Job, Slot};
 use super::fingerprint::fingerprint;
 use super::job::Worker;
 use super::orders::{Inner, Orders};
+use super::wait::Until;
 use crate::model::{NewOrder, Order, Reason, State};
 use crate::store::{Caller, Claimed, Fingerprint, Kept, Record, Recorded, StoreError, Ticket};
 
@@ -18,11 +19,12 @@ use crate::store::{Caller, Claimed, Fingerprint, Kept, Record, Recorded, StoreEr
 type Outcome = Result<Recorded, StoreError>;
 
 impl Orders {
-    /// Places an order once per key, and waits for its end until shortly before
-    /// `deadline`; then answers the order as it stands.
+    /// Places an order once per key, and waits for its first end until shortly
+    /// before `deadline`; then answers the order as it stands.
     ///
     /// Recording and saga are a job of the service; the caller only waits. The
-    /// same key with the same body finds the same order, whatever became of it.
+    /// same key with the same body gives the same answer: the order at its first
+    /// end, also if it was confirmed there and cancelled since.
     ///
     /// # Limits
     ///
@@ -54,8 +56,14 @@ impl Orders {
             .map_err(|_passed| Refused::Deadline)?;
         drop(caller);
         let order = match recorded.map_err(|_dropped| Refused::ShuttingDown)?? {
-            Recorded::New(order) => self.inner.wait_in(&folder, deadline, Arc::new(order)).await,
-            Recorded::Known(order) => self.inner.wait(deadline, order).await?,
+            Recorded::New(order) => {
+                let order = Arc::new(order);
+                let waiting = self
+                    .inner
+                    .wait_in(&folder, Until::FirstEnd, deadline, order);
+                waiting.await
+            }
+            Recorded::Known(order) => self.inner.wait(Until::FirstEnd, deadline, order).await?,
             Recorded::KeyReused => return Err(Refused::KeyReused),
             // Only who has dropped the caller could see this.
             Recorded::CallerLeft => return Err(Refused::Deadline),
@@ -117,7 +125,7 @@ impl Orders {
         if known != fingerprint {
             return Err(Refused::KeyReused);
         }
-        answer(self.inner.wait(deadline, order).await?)
+        answer(self.inner.wait(Until::FirstEnd, deadline, order).await?)
     }
 }
 
@@ -150,8 +158,10 @@ async fn record_and_run(
     }
 }
 
-/// Orders that ask for what can't be are the caller's fault, and an error.
+/// The first end, whatever came after it. Orders that ask for what can't be are
+/// the caller's fault, and an error.
 fn answer(order: Arc<Order>) -> Result<Arc<Order>, Refused> {
+    let order = order.at_first_end().map_or(order, Arc::new);
     let is_bad = order.state == State::Rejected
         && order
             .rejection

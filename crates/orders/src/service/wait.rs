@@ -1,4 +1,4 @@
-//! Waiting for the end of an order.
+//! Waiting for an end of an order.
 
 use std::sync::Arc;
 
@@ -10,14 +10,33 @@ use super::desk::Folder;
 use super::orders::Inner;
 use crate::model::Order;
 
+/// What somebody waits for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Until {
+    /// The order has come to an end once, wherever it stands now.
+    FirstEnd,
+    /// The order stands at an end.
+    End,
+}
+
+impl Until {
+    fn is_reached(self, order: &Order) -> bool {
+        match self {
+            Self::FirstEnd => order.first_end.is_some(),
+            Self::End => order.state.is_end(),
+        }
+    }
+}
+
 impl Inner {
-    /// Waits for the end of `order`, whoever works on it.
+    /// Waits for an end of `order`, whoever works on it.
     pub(super) async fn wait(
         &self,
+        until: Until,
         deadline: Deadline,
         order: Order,
     ) -> Result<Arc<Order>, Refused> {
-        if order.state.is_end() {
+        if until.is_reached(&order) {
             return Ok(Arc::new(order));
         }
         // Attached first, looked again after: no change falls in between.
@@ -28,21 +47,24 @@ impl Inner {
             .order(deadline, order.id)
             .await?
             .unwrap_or(order);
-        Ok(self.wait_in(&folder, deadline, Arc::new(order)).await)
+        Ok(self
+            .wait_in(&folder, until, deadline, Arc::new(order))
+            .await)
     }
 
-    /// Waits for the end in a folder that was had before `order` was read.
+    /// Waits for an end in a folder that was had before `order` was read.
     /// Answers the latest that is known when the deadline is near.
     pub(super) async fn wait_in(
         &self,
         folder: &Folder,
+        until: Until,
         deadline: Deadline,
         mut order: Arc<Order>,
     ) -> Arc<Order> {
         let deadline = deadline.less(self.parts.settings.answer_margin);
         let mut changes = folder.subscribe();
         changes.mark_changed();
-        while !order.state.is_end() && !deadline.has_passed() {
+        while !until.is_reached(&order) && !deadline.has_passed() {
             if let Some(newer) = self.newer(&mut changes, deadline, &order).await {
                 order = newer;
             }

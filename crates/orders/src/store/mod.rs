@@ -47,7 +47,8 @@ pub trait OrderStore: Send + Sync + 'static {
     /// A key whose order was deleted stands for nothing.
     fn record(&self, deadline: Deadline, step: Record) -> Answer<'_, Recorded>;
 
-    /// Moves a saga on. Repeating a step that happened answers as the first time.
+    /// Moves a saga on, and keeps in [`Order::first_end`] where it ends first; a
+    /// cancellation later leaves that as it is. Repeating a step that happened answers as the first time.
     /// A stale fence is `Conflict`: somebody else holds the lease.
     fn advance(&self, deadline: Deadline, step: Advance) -> Answer<'_, Advanced>;
 

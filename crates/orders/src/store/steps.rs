@@ -71,7 +71,8 @@ pub struct Advance {
     pub fence: i64,
     /// The version that the order has before the step.
     pub version: i64,
-    /// Where the saga goes. An end state gives up the lease.
+    /// Where the saga goes. An end state gives up the lease, and is the order's
+    /// first end if it has none.
     pub to: State,
     /// Prices, if the step brings them.
     pub priced: Option<Priced>,
@@ -225,6 +226,7 @@ impl Record {
             created_ms: now_ms,
             updated_ms: now_ms,
             version: FIRST_VERSION,
+            first_end: None,
         }
     }
 }

@@ -203,3 +203,42 @@ async fn cancelling_works_at_any_time_and_twice() {
         .unwrap_err();
     assert_error(&status, Code::NotFound, "ORDER_NOT_FOUND");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_is_the_first_answer_byte_for_byte_also_after_a_cancellation() {
+    let shop = Shop::start().await;
+    let place = || async {
+        let order = shop.place(order("k", &[("tea", 2), ("jam", 1)])).await;
+        order.unwrap().encode_to_vec()
+    };
+    let first = place().await;
+    let id = Order::decode(&*first).unwrap().id;
+    shop.fake.hold(Call::Refund);
+    let (cancelled, ()) = tokio::join!(shop.cancel(&id), async {
+        wait_until_async(LIVENESS, || async {
+            shop.get(&id).await.unwrap().saga_state() == SagaState::Refunding
+        })
+        .await;
+        assert_eq!(place().await, first, "on its way back");
+        shop.fake.let_go(Call::Refund);
+    });
+    let cancelled = cancelled.unwrap();
+    assert_eq!(cancelled.status(), OrderStatus::Cancelled);
+    assert_eq!(place().await, first, "cancelled");
+    assert_eq!(shop.get(&id).await.unwrap(), cancelled);
+    assert_eq!(shop.all().await, [cancelled]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_without_a_payment_is_asked_for_until_there_is_one() {
+    let shop = Shop::start().await;
+    let placed = shop.place(order("k", &[("tea", 2)])).await.unwrap();
+    let id = placed.id.parse().unwrap();
+    let purse = shop.fake.world().swap_purse(id, None);
+    let (cancelled, ()) = tokio::join!(shop.cancel(&placed.id), async {
+        shop.fake.called(Call::Refund, 3).await;
+        shop.fake.world().swap_purse(id, purse);
+    });
+    assert_eq!(cancelled.unwrap().status(), OrderStatus::Cancelled);
+    assert_eq!(shop.fake.world().books(id).refunds, 1);
+}

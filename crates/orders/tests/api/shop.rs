@@ -5,6 +5,7 @@ pub(super) use std::time::Duration;
 
 pub(super) use super::fake::{Fake, Fate};
 pub(super) use orders::service::Call;
+pub(super) use prost::Message;
 pub(super) use shop_proto::errors;
 pub(super) use shop_proto::orders::orders_service_client::OrdersServiceClient;
 pub(super) use shop_proto::orders::{

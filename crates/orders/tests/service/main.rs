@@ -4,6 +4,7 @@
 
 mod calls;
 mod cancelling;
+mod counter;
 #[path = "../common/fake.rs"]
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod fake;

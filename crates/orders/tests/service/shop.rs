@@ -5,6 +5,7 @@ pub(super) use std::sync::Arc;
 pub(super) use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 pub(super) use std::time::Duration;
 
+pub(super) use super::counter::OneCounter;
 pub(super) use super::fake::{Fake, Fate};
 pub(super) use super::world::{Goods, Purse};
 pub(super) use futures_core::future::BoxFuture;

@@ -57,13 +57,17 @@ fn forward(tx: &Tx<'_>, step: &Advance) -> Result<Option<Advanced>, StepError> {
     Ok(update.query_row(values, done).optional()?)
 }
 
-/// Back, or to an end. An end gives up the lease; a confirmation must not run
-/// over a cancellation that it doesn't know of.
+/// Back, or to an end. An end gives up the lease, and the first one is kept; a
+/// confirmation must not run over a cancellation that it doesn't know of.
 fn other(tx: &Tx<'_>, step: &Advance) -> Result<Option<Advanced>, StepError> {
     let mut update = tx.prepare_cached(
         "UPDATE orders SET state = ?4, version = version + 1, updated_ms = ?5, \
                            payment_method = NULL, reason = ?6, detail = ?7, \
-                           lease_until_ms = CASE WHEN ?8 THEN NULL ELSE lease_until_ms END \
+                           lease_until_ms = CASE WHEN ?8 THEN NULL ELSE lease_until_ms END, \
+                           first_end = coalesce(first_end, CASE WHEN ?8 THEN ?4 END), \
+                           first_end_version = \
+                               coalesce(first_end_version, CASE WHEN ?8 THEN version + 1 END), \
+                           first_end_ms = coalesce(first_end_ms, CASE WHEN ?8 THEN ?5 END) \
          WHERE id = ?1 AND fence = ?2 AND version = ?3 AND NOT (?9 AND cancel_requested) \
          RETURNING updated_ms, cancel_requested",
     )?;

@@ -4,20 +4,21 @@ use rusqlite::Row;
 use shop_types::{Currency, CustomerId, Money, OrderId, PaymentMethod};
 use watertight_store::StepError;
 
-use crate::model::{Order, Reason, Rejection, State};
+use crate::model::{FirstEnd, Order, Reason, Rejection, State};
 use crate::store::{Claimed, codec};
 
 /// The columns that [`order`] reads, in its order.
 macro_rules! order_columns {
     () => {
         "id, customer_id, lines, total_minor, currency, state, reason, detail, \
-         cancel_requested, created_ms, updated_ms, version"
+         cancel_requested, created_ms, updated_ms, version, \
+         first_end, first_end_version, first_end_ms"
     };
 }
 pub(super) use order_columns;
 
 /// How many columns [`order_columns`] names.
-const ORDER_COLUMNS: usize = 12;
+const ORDER_COLUMNS: usize = 15;
 
 /// An order from a row that begins with [`order_columns`].
 pub(super) fn order(row: &Row<'_>) -> Result<Order, StepError> {
@@ -40,6 +41,7 @@ pub(super) fn order(row: &Row<'_>) -> Result<Order, StepError> {
         created_ms: row.get(9)?,
         updated_ms: row.get(10)?,
         version: row.get(11)?,
+        first_end: first_end(row)?,
     })
 }
 
@@ -57,6 +59,17 @@ pub(super) fn claimed(row: &Row<'_>) -> Result<Claimed, StepError> {
 
 pub(super) fn order_id(row: &Row<'_>, column: usize) -> Result<OrderId, StepError> {
     Ok(OrderId::from_bytes(row.get(column)?))
+}
+
+fn first_end(row: &Row<'_>) -> Result<Option<FirstEnd>, StepError> {
+    let Some(code) = row.get(12)? else {
+        return Ok(None);
+    };
+    Ok(Some(FirstEnd {
+        state: known("first end", State::from_code(code))?,
+        version: row.get(13)?,
+        updated_ms: row.get(14)?,
+    }))
 }
 
 fn rejection(row: &Row<'_>) -> Result<Option<Rejection>, StepError> {

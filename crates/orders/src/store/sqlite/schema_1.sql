@@ -15,6 +15,11 @@ CREATE TABLE orders (
   created_ms       INTEGER NOT NULL,
   updated_ms       INTEGER NOT NULL,
   version          INTEGER NOT NULL,
+  -- Where it ended first: what its key answers for good. Set once, by the step
+  -- that comes to an end. Only a confirmed order goes on from there.
+  first_end         INTEGER CHECK (first_end IN (5, 9, 10)),
+  first_end_version INTEGER,
+  first_end_ms      INTEGER,
   -- The lease. The end is set exactly while the saga is under way (states
   -- confirmed, rejected and cancelled have none).
   owner            INTEGER NOT NULL,
@@ -22,7 +27,10 @@ CREATE TABLE orders (
   lease_until_ms   INTEGER,
   -- Kept only until the money is held.
   payment_method   TEXT,
-  CHECK ((lease_until_ms IS NULL) = (state IN (5, 9, 10)))
+  CHECK ((lease_until_ms IS NULL) = (state IN (5, 9, 10))),
+  CHECK (first_end IS 5 OR first_end IS CASE WHEN state IN (5, 9, 10) THEN state END),
+  CHECK ((first_end IS NULL) = (first_end_version IS NULL)),
+  CHECK ((first_end IS NULL) = (first_end_ms IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX orders_by_customer ON orders (customer_id, id);
