@@ -68,6 +68,7 @@ impl Book {
             seq: at - run.first,
             body,
             answer: Answer::Planned,
+            first_end: None,
             cancel: Cancel::No,
         });
         Some(Slot(at))
@@ -169,7 +170,7 @@ impl Book {
 
     /// Notes what PlaceOrder answered, first time or repeated, and what is
     /// wrong with it: another order under the same key, another content, or
-    /// another end.
+    /// another end than the first, also if it was cancelled in between.
     pub(crate) fn answered(&mut self, slot: Slot, order: &Order) -> Findings {
         let mut findings = Findings::default();
         let (status, key) = (Status::of(order.status()), self.key(slot));
@@ -191,23 +192,17 @@ impl Book {
                     format!("{key} is order {first} and order {id}"),
                 );
             }
-            Answer::Order(_, before)
-                if before.is_end()
-                    && status.is_end()
-                    && before != status
-                    && tracked.cancel == Cancel::No =>
-            {
-                let what = format!("{key}: first {before:?}, then {status:?}");
-                findings.add(Invariant::KeyReused, what);
-            }
-            // A late answer of a twin doesn't take an end back.
-            Answer::Order(_, before) if before.is_end() => {}
             Answer::Planned
             | Answer::Sent
             | Answer::Unsent
             | Answer::Unknown
             | Answer::Failed
-            | Answer::Order(..) => tracked.answer = Answer::Order(id, status),
+            | Answer::Order(..) => {
+                if let Some(first) = tracked.placed(id, status) {
+                    let what = format!("{key}: first {first:?}, then {status:?}");
+                    findings.add(Invariant::KeyReused, what);
+                }
+            }
         }
         findings
     }
@@ -264,8 +259,13 @@ impl Book {
 
     /// Notes how far an order is, as GetOrder or a cancellation tells it.
     pub(crate) fn reached(&mut self, slot: Slot, status: Status) {
-        if let Answer::Order(_, known) = &mut self.at(slot).answer {
+        let tracked = self.at(slot);
+        if let Answer::Order(_, known) = &mut tracked.answer {
             *known = status;
+            // An order that is seen cancelled may have been confirmed before.
+            if matches!(status, Status::Confirmed | Status::Rejected) {
+                tracked.first_end.get_or_insert(status);
+            }
         }
     }
 

@@ -90,6 +90,50 @@ fn another_answer_under_one_key_is_found() {
     assert_eq!(found.count(Invariant::Changed), 1);
 }
 
+/// Cancelling is no excuse for another answer, whenever it was asked for.
+#[test]
+fn the_first_end_is_told_for_good() {
+    use OrderStatus::{Cancelled, Confirmed, Pending};
+    let id = OrderId::at(1);
+    // Confirmed, told so, cancelled.
+    let (mut book, slot) = book();
+    let tell = |book: &mut Book, status| book.answered(slot, &order(id, one(), status));
+    assert!(tell(&mut book, Confirmed).is_ok());
+    book.cancel_asked(slot);
+    assert!(tell(&mut book, Confirmed).is_ok());
+    book.cancelled(slot);
+    assert!(tell(&mut book, Confirmed).is_ok());
+    assert!(tell(&mut book, Pending).is_ok(), "a late answer of a twin");
+    let found = tell(&mut book, Cancelled);
+    assert_eq!(found.count(Invariant::KeyReused), 1);
+    // It is cancelled nevertheless.
+    assert_eq!(book.get(slot).answer, Answer::Order(id, Status::Cancelled));
+}
+
+#[test]
+fn a_first_end_that_nobody_told_may_be_either() {
+    use OrderStatus::{Cancelled, Confirmed, Pending};
+    let id = OrderId::at(1);
+    for (told, other) in [(Confirmed, Cancelled), (Cancelled, Confirmed)] {
+        let (mut book, slot) = book();
+        let tell = |book: &mut Book, status| book.answered(slot, &order(id, one(), status));
+        assert!(tell(&mut book, Pending).is_ok());
+        book.cancel_asked(slot);
+        book.cancelled(slot);
+        assert!(tell(&mut book, told).is_ok(), "{told:?}");
+        assert_eq!(book.get(slot).answer, Answer::Order(id, Status::Cancelled));
+        assert_eq!(tell(&mut book, other).count(Invariant::KeyReused), 1);
+    }
+    // Who saw it confirmed knows its first end.
+    let (mut book, slot) = book();
+    assert!(book.answered(slot, &order(id, one(), Pending)).is_ok());
+    book.reached(slot, Status::Confirmed);
+    book.cancel_asked(slot);
+    book.cancelled(slot);
+    let found = book.answered(slot, &order(id, one(), Cancelled));
+    assert_eq!(found.count(Invariant::KeyReused), 1);
+}
+
 #[test]
 fn an_acknowledged_order_is_never_forgotten() {
     let (mut book, slot) = book();
@@ -105,10 +149,6 @@ fn an_acknowledged_order_is_never_forgotten() {
     book.unsent(slot);
     assert_eq!(book.get(slot).answer, Answer::Order(id, Status::Confirmed));
     book.cancel_asked(slot);
-    assert!(
-        book.answered(slot, &order(id, one(), OrderStatus::Cancelled))
-            .is_ok()
-    );
     book.cancelled(slot);
     book.cancel_asked(slot);
     assert_eq!(book.get(slot).cancel, Cancel::Done);
@@ -181,6 +221,11 @@ fn a_journal_tells_the_same_story() {
         },
         Entry::Cancel { of: (0, 1) },
         Entry::Cancelled { of: (0, 1) },
+        Entry::Placed {
+            of: (0, 1),
+            id: id.to_string(),
+            status: Status::Confirmed,
+        },
         Entry::Receive {
             id: "x".into(),
             sku: "timer".into(),
@@ -197,6 +242,8 @@ fn a_journal_tells_the_same_story() {
         answers,
         [Answer::Planned, cancelled, Answer::Failed, Answer::Unsent]
     );
+    let first_ends: Vec<_> = book.iter().map(|(_, order)| order.first_end).collect();
+    assert_eq!(first_ends, [None, Some(Status::Confirmed), None, None]);
     assert_eq!(book.unknowns().len(), 1);
     assert_eq!(book.unsettled(), []);
     assert_eq!(book.open_receipts().len(), 1);

@@ -1,6 +1,6 @@
 //! From the journal back to the book.
 
-use super::{Answer, Body, Book, Entry, Method, Receipt, Slot};
+use super::{Body, Book, Entry, Method, Receipt, Slot};
 use crate::catalog;
 
 /// A journal that doesn't tell a possible story.
@@ -53,7 +53,8 @@ impl Book {
             Entry::Placed { of, id, status } => {
                 let id = id.parse().map_err(|_bad| BookError::BadId(id.clone()))?;
                 let slot = self.slot(*of)?;
-                self.at(slot).answer = Answer::Order(id, *status);
+                // What is wrong with it was found when it came.
+                let _other_end = self.at(slot).placed(id, *status);
             }
             Entry::Failed { of, .. } => self.failed(self.slot(*of)?),
             Entry::Unknown { of, .. } => self.unknown(self.slot(*of)?),

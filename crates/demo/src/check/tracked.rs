@@ -41,6 +41,9 @@ pub(crate) struct Tracked {
     pub(crate) seq: u32,
     pub(crate) body: Body,
     pub(crate) answer: Answer,
+    /// Where it ended first, as far as that is known: PlaceOrder must tell it
+    /// for good, whatever becomes of the order.
+    pub(crate) first_end: Option<Status>,
     pub(crate) cancel: Cancel,
 }
 
@@ -58,6 +61,22 @@ impl Tracked {
     /// Whether its cancellation was asked for.
     pub(crate) const fn is_cancelling(&self) -> bool {
         !matches!(self.cancel, Cancel::No | Cancel::Refused)
+    }
+
+    /// Notes that PlaceOrder told this status. The first end, if it is known and
+    /// this is another.
+    pub(super) fn placed(&mut self, id: OrderId, status: Status) -> Option<Status> {
+        // A late answer of a twin doesn't take an end back; neither does the
+        // first end, which is told for good, take back a cancellation.
+        let stands = matches!(self.answer, Answer::Order(known, at) if known == id && at.is_end());
+        if !stands {
+            self.answer = Answer::Order(id, status);
+        }
+        if !status.is_end() {
+            return None;
+        }
+        let first = *self.first_end.get_or_insert(status);
+        (first != status).then_some(first)
     }
 
     /// Whether another answer, with this status if there is one, could tell
