@@ -85,7 +85,7 @@ pub(crate) struct Shop {
     pub(crate) stub: Stub,
     pub(crate) client: Client,
     pub(crate) payments: Running,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Shop {
@@ -108,8 +108,16 @@ impl Shop {
             stub,
             client,
             payments,
-            _dir: dir,
+            dir,
         }
+    }
+
+    /// How many payments in the running service's database fit `condition`.
+    pub(crate) fn count(&self, condition: &str) -> i64 {
+        let file = self.dir.path().join("payments/payments.db");
+        let database = rusqlite::Connection::open(file).unwrap();
+        let sql = format!("SELECT count(*) FROM payments WHERE {condition}");
+        database.query_row(&sql, [], |row| row.get(0)).unwrap()
     }
 
     pub(crate) async fn authorize(&self, order: OrderId, amount: i64) -> Result<Payment, Status> {
