@@ -154,7 +154,7 @@ async fn right(shop: &Shop, orders: &[OrderId], amount: i64) -> usize {
 
 /// Two guards keep the lie from moving money: settling doesn't believe figures
 /// beside another amount, and no surplus is taken from them. This fails
-/// without both; the tests with written answers hold each.
+/// without both; a test with written answers holds the first.
 #[tokio::test]
 async fn a_provider_that_takes_twice_and_lies_ends_up_right() {
     let shop = &Shop::swept().await;
