@@ -2,10 +2,12 @@
 
 mod binary;
 mod child;
+mod log;
 mod wait;
 
 pub use binary::{binary, example};
 pub use child::ChildGuard;
+pub use log::log_lines;
 pub use tempfile::TempDir;
 pub use wait::{LIVENESS, wait_until, wait_until_async};
 

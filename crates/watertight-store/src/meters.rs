@@ -7,6 +7,7 @@ use metrics::{Counter, Gauge, Histogram, Unit, counter, describe_counter, descri
 use metrics::{describe_histogram, gauge, histogram};
 
 use crate::error::StoreError;
+use crate::options::Options;
 
 /// Gauges that the handle and the readers share with the writer.
 #[derive(Clone)]
@@ -77,6 +78,36 @@ fn outcome(verdict: &Result<(), StoreError>) -> &'static str {
         Err(StoreError::Unknown(_)) => "unknown",
         Err(StoreError::Corrupt(_)) => "corrupt",
     }
+}
+
+/// The bounds, beside what fills them: a graph needs both.
+pub(crate) fn bounds(store: &'static str, options: &Options) {
+    let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    gauge!("watertight_store_queue_commands_max", "store" => store)
+        .set(count(options.queue_commands_max));
+    gauge!("watertight_store_batch_commands_max", "store" => store)
+        .set(count(options.batch_commands_max));
+    gauge!("watertight_store_readers_max", "store" => store).set(count(options.readers));
+    for (name, bytes) in [
+        (
+            "watertight_store_wal_bytes_max",
+            Some(options.wal_bytes_max),
+        ),
+        ("watertight_store_file_bytes_max", options.store_bytes_max),
+    ] {
+        // A file without a bound of its own has no such series.
+        if let Some(bytes) = bytes {
+            gauge!(name, "store" => store).set(bytes_gauge(bytes));
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a double; exact up to 2^53 bytes"
+)]
+pub(crate) fn bytes_gauge(bytes: u64) -> f64 {
+    bytes as f64
 }
 
 fn describe() {

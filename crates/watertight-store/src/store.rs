@@ -11,7 +11,7 @@ use crate::command::{Claim, Command, Queued};
 use crate::error::{OpenError, RetryReason, StepError, StoreError};
 use crate::health::Health;
 use crate::inbox::{Inbox, Message};
-use crate::meters::{Gauges, Meters};
+use crate::meters::{self, Gauges, Meters};
 use crate::migrate::Migration;
 use crate::open::{self, Opened};
 use crate::options::Options;
@@ -108,6 +108,7 @@ impl Store {
             .map_err(|source| open::from_sqlite(&file, source))?;
         let (queue, inbox) = mpsc::channel(options.queue_commands_max.max(1));
         let gauges = Gauges::new(name);
+        meters::bounds(name, &options);
         let (health, counts) = (Arc::<Health>::default(), Arc::<Counts>::default());
         let readers = Readers::new(connections.len(), options.reader_wait_max, gauges.clone());
         let starter = Starter::new(lock);

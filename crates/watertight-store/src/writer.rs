@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::health::Health;
 use crate::inbox::{Inbox, Next};
 use crate::mark;
-use crate::meters::{Gauges, Meters};
+use crate::meters::{Gauges, Meters, bytes_gauge};
 use crate::store::Counts;
 use crate::wal::{Checkpoint, Policy};
 
@@ -191,12 +191,4 @@ impl Writer {
 
 fn count(n: usize) -> f64 {
     f64::from(u32::try_from(n).unwrap_or(u32::MAX))
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a gauge is a double; exact up to 2^53 bytes"
-)]
-fn bytes_gauge(bytes: u64) -> f64 {
-    bytes as f64
 }

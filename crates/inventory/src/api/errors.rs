@@ -123,45 +123,6 @@ pub(super) fn watchers(error: TooManyWatchers) -> Status {
     )
 }
 
-/// Counts what would reach the log at its usual level.
-#[cfg(test)]
-mod log_lines {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    };
-
-    use tracing::{
-        Event, Level, Metadata, Subscriber,
-        span::{Attributes, Id, Record},
-    };
-
-    struct Counter(Arc<AtomicUsize>);
-
-    impl Subscriber for Counter {
-        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-            *metadata.level() <= Level::INFO
-        }
-        fn new_span(&self, _: &Attributes<'_>) -> Id {
-            Id::from_u64(1)
-        }
-        fn record(&self, _: &Id, _: &Record<'_>) {}
-        fn record_follows_from(&self, _: &Id, _: &Id) {}
-        fn event(&self, _: &Event<'_>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-        fn enter(&self, _: &Id) {}
-        fn exit(&self, _: &Id) {}
-    }
-
-    /// How many lines `work` logs on this thread.
-    pub(super) fn of(work: impl FnOnce()) -> usize {
-        let lines = Arc::<AtomicUsize>::default();
-        tracing::subscriber::with_default(Counter(Arc::clone(&lines)), work);
-        lines.load(Ordering::Relaxed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,13 +144,13 @@ mod tests {
     #[test]
     fn calls_that_a_full_disk_refuses_leave_no_line_each() {
         let full = || StoreError::Unavailable(String::from("database or disk is full"));
-        let lines = log_lines::of(|| {
+        let lines = testkit::log_lines(|| {
             for _ in 0..100 {
                 drop(store(full()));
             }
         });
         assert_eq!(lines, 0);
         let corrupt = StoreError::Corrupt(String::from("a row is bad"));
-        assert_eq!(log_lines::of(|| drop(store(corrupt))), 1);
+        assert_eq!(testkit::log_lines(|| drop(store(corrupt))), 1);
     }
 }
