@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod describe;
 mod import;
 mod process;
 mod selling;
