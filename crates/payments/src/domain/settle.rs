@@ -109,7 +109,7 @@ pub fn settle(before: &Payment, reply: &Reply) -> Verdict {
     }
 }
 
-/// Why figures aren't believed, see [`is_believable`].
+/// Why figures aren't believed, see `is_believable`.
 pub const ANOTHER_AMOUNT: &str = "the provider shows another amount than it held";
 
 /// Whether the figures of `view` may be those of the money that was taken for
