@@ -21,6 +21,9 @@ async fn the_service_describes_itself() {
     let questions = vec![
         ask(MessageRequest::ListServices(String::new())),
         ask(MessageRequest::FileContainingSymbol(symbol.clone())),
+        ask(MessageRequest::FileContainingSymbol(
+            "google.rpc.ErrorInfo".to_owned(),
+        )),
     ];
     let channel = GrpcChannel::connect_lazy("inventory", &service.running.url()).unwrap();
     let mut answers = ServerReflectionClient::new(channel)
@@ -43,12 +46,13 @@ async fn the_service_describes_itself() {
         names.contains(&"grpc.health.v1.Health".to_owned()),
         "{names:?}"
     );
-    let Some(MessageResponse::FileDescriptorResponse(files)) =
-        answers.message().await.unwrap().unwrap().message_response
-    else {
-        panic!("no description of {symbol}");
-    };
-    assert!(!files.file_descriptor_proto.is_empty());
+    for described in [symbol.as_str(), "google.rpc.ErrorInfo"] {
+        let answer = answers.message().await.unwrap().unwrap().message_response;
+        let Some(MessageResponse::FileDescriptorResponse(files)) = answer else {
+            panic!("no description of {described}");
+        };
+        assert!(!files.file_descriptor_proto.is_empty(), "{described}");
+    }
     drop(answers);
     service.stop().await;
 }

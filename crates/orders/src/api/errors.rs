@@ -107,7 +107,7 @@ fn store(error: &StoreError) -> Status {
         StoreError::Conflict(_) => errors::refused(
             Code::Aborted,
             DOMAIN,
-            "STORE_CONFLICT",
+            "CONFLICT",
             "something else was quicker",
         ),
         StoreError::Corrupt(_) => errors::refused(
