@@ -43,6 +43,8 @@ async fn readyz(State(readiness): State<Readiness>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let body = axum::Json(serde_json::json!({ "ready": ready, "failing": failing }));
-    (status, body).into_response()
+    let json = serde_json::json!({ "ready": ready, "failing": failing });
+    // The line break is for people with a terminal.
+    let body = format!("{json}\n");
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

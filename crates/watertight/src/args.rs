@@ -99,7 +99,10 @@ pub(crate) fn parse<C: Args>(
     name: &'static str,
     args: &[OsString],
 ) -> Result<(ChassisArgs, C), ConfigError> {
-    let command = ChassisArgs::augment_args(C::augment_args(Command::new(name)));
+    let command = ChassisArgs::augment_args(C::augment_args(Command::new(name)))
+        // The derived texts are the docs of our types, not of the program.
+        .about(None::<&str>)
+        .long_about(None::<&str>);
     let matches = command.try_get_matches_from(args)?;
     Ok((
         ChassisArgs::from_arg_matches(&matches)?,

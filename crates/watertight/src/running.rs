@@ -85,7 +85,9 @@ impl App {
         }
         let mut builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-        for descriptors in &self.descriptors {
+        // Without these a client that knows nothing can't read the error details.
+        let details = tonic_types::pb::FILE_DESCRIPTOR_SET;
+        for descriptors in self.descriptors.iter().chain([&details]) {
             builder = builder.register_encoded_file_descriptor_set(descriptors);
         }
         let service = builder
