@@ -124,6 +124,8 @@ impl Owner {
             }
             wanted
         });
+        // Nobody must find a pid there that is somebody else's by now.
+        self.write_endpoints();
         if wanted {
             return;
         }
@@ -152,6 +154,7 @@ impl Owner {
             slot.pid = None;
             slot.gave_up = Some(why);
         });
+        self.write_endpoints();
     }
 
     /// SIGTERM, a bounded wait, SIGKILL.
@@ -172,6 +175,7 @@ impl Owner {
             child.kill().await.unwrap_or_default();
         }
         self.shared.change(self.service, |slot| slot.pid = None);
+        self.write_endpoints();
         ended
     }
 

@@ -14,11 +14,11 @@ struct File {
 
 #[derive(Serialize)]
 struct Endpoint {
-    /// Absent for the provider, which speaks HTTP alone.
+    /// Null for the provider, which speaks HTTP alone.
     grpc: Option<String>,
     http: String,
     admin: String,
-    /// Absent while the process is down.
+    /// Null while the process is down.
     pid: Option<u32>,
     /// The provider's three endpoints over one ledger.
     #[serde(skip_serializing_if = "Vec::is_empty")]
