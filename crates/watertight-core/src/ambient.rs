@@ -3,7 +3,7 @@
 //! Explicit `&Scope` is the API. The ambient one serves code that can't be
 //! handed a scope: generated clients and logs.
 
-use crate::Scope;
+use crate::{Scope, TraceContext};
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -20,6 +20,17 @@ thread_local! {
 #[must_use]
 pub fn current() -> Option<Scope> {
     CURRENT.with_borrow(Clone::clone)
+}
+
+/// The trace of the scope under which the calling code runs, if it has one.
+///
+/// Why not `current()?.trace()`? This costs no reference counting, so that each
+/// line of the log can ask; and it may be called at any time, also from a
+/// panic hook or while the thread ends.
+#[must_use]
+pub fn current_trace() -> Option<TraceContext> {
+    let trace = |current: &RefCell<Option<Scope>>| current.try_borrow().ok()?.as_ref()?.trace();
+    CURRENT.try_with(trace).ok().flatten()
 }
 
 fn swap(slot: &mut Option<Scope>) {

@@ -6,6 +6,7 @@
 //! - [`Deadline`]: the instant after which nobody waits any more.
 //! - [`Scope`]: the owner of tasks; carries deadline and cancellation.
 //! - [`current`]: the ambient scope, for code that can't be handed one.
+//! - [`TraceContext`]: which request a piece of work belongs to.
 //! - [`Clock`]: a wall clock that never goes back.
 //! - [`Faults`]: named points at which a test lets the process die.
 
@@ -19,8 +20,9 @@ mod run;
 mod scope;
 mod spawn;
 mod tasks;
+mod trace;
 
-pub use ambient::{Ambient, current};
+pub use ambient::{Ambient, current, current_trace};
 pub use clock::Clock;
 pub use deadline::{Deadline, DeadlinePassed};
 pub use faults::Faults;
@@ -29,3 +31,4 @@ pub use run::{Closed, Run};
 pub use scope::Scope;
 pub use spawn::{TaskError, TaskHandle};
 pub use tasks::{Straggler, Stragglers};
+pub use trace::{SpanId, TraceContext, TraceId};

@@ -1,7 +1,7 @@
 //! The owner of tasks: a name, a deadline, cancellation, and a book of what runs.
 
-use crate::Deadline;
 use crate::tasks::{Book, Stragglers};
+use crate::{Deadline, TraceContext};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 /// later is stuck inside a poll, and waiting longer wouldn't help.
 const CANCEL_WAIT: Duration = Duration::from_secs(1);
 
-/// The owner of tasks, and what they share: name, deadline, cancellation.
+/// The owner of tasks, and what they share: name, deadline, trace, cancellation.
 ///
 /// A service has one root scope; a request, a connection and a background job
 /// each have a child of it. Cloning is cheap and gives the *same* scope.
@@ -35,6 +35,7 @@ pub struct Scope {
 struct Inner {
     name: &'static str,
     deadline: Option<Deadline>,
+    trace: Option<TraceContext>,
     token: CancellationToken,
     book: Book,
     parent: Option<Scope>,
@@ -44,13 +45,22 @@ impl Scope {
     /// A scope of its own, with neither parent nor deadline.
     #[must_use]
     pub fn root(name: &'static str) -> Self {
-        Self::new(name, None, CancellationToken::new(), None)
+        Self {
+            inner: Arc::new(Inner {
+                name,
+                deadline: None,
+                trace: None,
+                token: CancellationToken::new(),
+                book: Book::default(),
+                parent: None,
+            }),
+        }
     }
 
     /// A child: cancelled and closed with this scope, and bound by its deadline.
     #[must_use]
     pub fn child(&self, name: &'static str) -> Self {
-        self.make(name, self.deadline())
+        self.make(name, self.deadline(), self.trace())
     }
 
     /// A child whose deadline is the earlier of `deadline` and this scope's own.
@@ -60,35 +70,48 @@ impl Scope {
     /// *cancellation*. To bound a task, spawn `scope.with_deadline(d).run(fut)`.
     #[must_use]
     pub fn with_deadline(&self, deadline: Deadline) -> Self {
+        self.make(self.inner.name, Some(self.earlier(deadline)), self.trace())
+    }
+
+    /// A child that belongs to `trace`, as do its own children.
+    #[must_use]
+    pub fn with_trace(&self, trace: TraceContext) -> Self {
+        self.make(self.inner.name, self.deadline(), Some(trace))
+    }
+
+    /// A child in the trace of the calling code, for work that a request asks for
+    /// but that outlives it; this scope itself if the caller has no trace.
+    #[must_use]
+    pub fn in_current_trace(&self) -> Self {
+        crate::current_trace().map_or_else(|| self.clone(), |trace| self.with_trace(trace))
+    }
+
+    /// [`Scope::with_deadline`] and [`Scope::with_trace`] in one: what each
+    /// request begins with.
+    #[must_use]
+    pub fn for_request(&self, deadline: Deadline, trace: TraceContext) -> Self {
+        self.make(self.inner.name, Some(self.earlier(deadline)), Some(trace))
+    }
+
+    fn earlier(&self, deadline: Deadline) -> Deadline {
         let own = self.deadline();
-        self.make(
-            self.inner.name,
-            Some(own.map_or(deadline, |own| own.min(deadline))),
-        )
+        own.map_or(deadline, |own| own.min(deadline))
     }
 
-    fn make(&self, name: &'static str, deadline: Option<Deadline>) -> Self {
-        Self::new(
-            name,
-            deadline,
-            self.inner.token.child_token(),
-            Some(self.clone()),
-        )
-    }
-
-    fn new(
+    fn make(
+        &self,
         name: &'static str,
         deadline: Option<Deadline>,
-        token: CancellationToken,
-        parent: Option<Self>,
+        trace: Option<TraceContext>,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 name,
                 deadline,
-                token,
+                trace,
+                token: self.inner.token.child_token(),
                 book: Book::default(),
-                parent,
+                parent: Some(self.clone()),
             }),
         }
     }
@@ -103,6 +126,13 @@ impl Scope {
     #[must_use]
     pub fn deadline(&self) -> Option<Deadline> {
         self.inner.deadline
+    }
+
+    /// The trace that this scope's work belongs to; `None` for work that no
+    /// request asked for.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.inner.trace
     }
 
     /// Whether this scope or an ancestor was cancelled.
@@ -182,5 +212,33 @@ impl fmt::Debug for Scope {
             .field("cancelled", &self.is_cancelled())
             .field("tasks", &self.tasks())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_belong_to_the_trace() {
+        let trace = TraceContext::new(1, 2);
+        let root = Scope::root("test");
+        let request = root.for_request(Deadline::after(Duration::from_secs(1)), trace);
+        assert_eq!((root.trace(), request.trace()), (None, Some(trace)));
+        assert_eq!(request.child("child").trace(), Some(trace));
+        let sooner = request.with_deadline(Deadline::after(Duration::ZERO));
+        assert_eq!(sooner.trace(), Some(trace));
+        assert!(request.deadline() > sooner.deadline());
+
+        assert_eq!(crate::current_trace(), None);
+        let service = Scope::root("service");
+        assert_eq!(service.in_current_trace().trace(), None);
+        request.enter(|| {
+            assert_eq!(crate::current_trace(), Some(trace));
+            let outliving = service.in_current_trace();
+            assert_eq!(outliving.trace(), Some(trace));
+            request.cancel();
+            assert!(!outliving.is_cancelled());
+        });
     }
 }
