@@ -7,13 +7,14 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use tonic::{Request, Response, Status};
 use watertight::{App, axum::Router, axum::routing::get};
 
-#[derive(clap::Args)]
-struct Config {
-    #[arg(long, default_value_t = 1_000, help = "How often to log the greetings")]
-    report_ms: u64,
+watertight::settings! {
+    [hello]
+    struct Config {
+        /// How often to log the greetings.
+        report: Duration = default("1s").range("10ms", "1h"),
+    }
 }
 
-#[derive(Default)]
 struct Hello(AtomicU64);
 
 impl Greeter for Hello {
@@ -25,8 +26,8 @@ impl Greeter for Hello {
 
 fn main() -> ExitCode {
     watertight::run("hello", async |mut app: App| {
-        let period = Duration::from_millis(app.config::<Config>()?.report_ms);
-        let hello = Arc::new(Hello::default());
+        let period = app.config::<Config>()?.report;
+        let hello = Arc::new(Hello(AtomicU64::new(0)));
         let (count, report) = (Arc::clone(&hello), Arc::clone(&hello));
         let count = get(async move || count.0.load(Relaxed).to_string());
         let app = app.http(Router::new().route("/count", count));

@@ -1,14 +1,16 @@
 //! The service being built: what it serves, what it runs, what it needs to be ready.
 
-use crate::args::{self, ChassisArgs, NoArgs};
 use crate::client::{GrpcChannel, HttpClient};
-use crate::{ConfigError, ListenerTag, Readiness, Scope};
+use crate::config::{Configured, Inputs, Live, NoSettings, Settings, Source};
+use crate::{ConfigError, ListenerTag, Readiness, RouteTimeouts, Scope, TlsFiles};
 use axum::response::IntoResponse;
 use futures_util::future::BoxFuture;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tonic::server::NamedService;
 use tower_service::Service;
@@ -24,8 +26,8 @@ type Job = Box<dyn FnOnce(&Scope) + Send>;
 #[must_use = "an App does nothing until it is returned to run() or started"]
 pub struct App {
     pub(crate) name: &'static str,
-    args: Vec<OsString>,
-    chassis: Option<ChassisArgs>,
+    inputs: Inputs,
+    configured: Option<Configured>,
     pub(crate) scope: Scope,
     /// Client connections: closed after everything that may still call out.
     pub(crate) clients: Scope,
@@ -33,7 +35,9 @@ pub struct App {
     pub(crate) grpc_names: Vec<&'static str>,
     pub(crate) descriptors: Vec<&'static [u8]>,
     pub(crate) http: axum::Router,
+    pub(crate) timeouts: HashMap<Box<str>, RouteTimeouts>,
     pub(crate) listeners: Vec<(SocketAddr, ListenerTag)>,
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) jobs: Vec<Job>,
     pub(crate) readiness: Readiness,
     pub(crate) hooks: Vec<(&'static str, Hook)>,
@@ -43,41 +47,77 @@ impl App {
     /// An empty service; `args[0]` is the program's name, as in
     /// [`std::env::args_os`].
     pub fn new(name: &'static str, args: Vec<OsString>) -> Self {
+        Self::from_inputs(Inputs::of_process(name, args))
+    }
+
+    pub(crate) fn from_inputs(inputs: Inputs) -> Self {
+        let name = inputs.program;
         Self {
             name,
-            args,
-            chassis: None,
+            inputs,
+            configured: None,
             scope: Scope::root(name),
             clients: Scope::root("clients"),
             grpc: tonic::service::Routes::default(),
             grpc_names: Vec::new(),
             descriptors: Vec::new(),
             http: axum::Router::new(),
+            timeouts: HashMap::new(),
             listeners: Vec::new(),
+            tls: None,
             jobs: Vec::new(),
             readiness: Readiness::default(),
             hooks: Vec::new(),
         }
     }
 
-    /// Parses the chassis' flags together with the service's own `C`.
+    /// Reads the chassis' settings together with the service's own `C`, from
+    /// the files, the environment and the command line.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Arguments`], also for `--help`: return it, and
-    /// [`crate::run`] prints it the way clap would.
-    pub fn config<C: clap::Args>(&mut self) -> Result<C, ConfigError> {
-        let (chassis, own) = args::parse(self.name, &self.args)?;
-        self.chassis = Some(chassis);
+    /// [`ConfigError::Help`], [`ConfigError::Checked`] and
+    /// [`ConfigError::Invalid`]: return them, and [`crate::run`] prints them.
+    pub fn config<C: Settings>(&mut self) -> Result<C, ConfigError> {
+        Ok(C::clone(&*self.live::<C>()?.load()))
+    }
+
+    /// The same settings as values that a reload changes: SIGHUP, or a file
+    /// that says something else than before. Read with one call, they and
+    /// those of [`App::config`] are the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::config`].
+    pub fn live<C: Settings>(&mut self) -> Result<Live<C>, ConfigError> {
+        let known = self.configured.as_ref().and_then(Configured::own::<C>);
+        if let Some(live) = known {
+            return Ok(live);
+        }
+        let (configured, own) = Configured::new::<C>(&self.inputs)?;
+        self.configured = Some(configured);
         Ok(own)
     }
 
-    /// The chassis' flags; parsed here if the service has none of its own.
-    pub(crate) fn chassis(&mut self) -> Result<ChassisArgs, ConfigError> {
-        match &self.chassis {
-            Some(chassis) => Ok(chassis.clone()),
-            None => Ok(args::parse::<NoArgs>(self.name, &self.args)?.0),
+    /// Adds a place where settings come from, stronger than files and weaker than
+    /// the environment. Its changes are taken over as those of files are. Call it
+    /// before [`App::config`] and [`App::live`]: what has been read stays as it
+    /// is. The threads of the work runtime (`workers`) have been started by then,
+    /// so these it can't set.
+    pub fn source(mut self, source: impl Source) -> Self {
+        self.inputs.sources.push(Arc::new(source));
+        self
+    }
+
+    /// What the process runs with; read here if the service has no settings of
+    /// its own.
+    pub(crate) fn configured(&mut self) -> Result<Configured, ConfigError> {
+        if let Some(configured) = &self.configured {
+            return Ok(configured.clone());
         }
+        let (configured, _none) = Configured::new::<NoSettings>(&self.inputs)?;
+        self.configured = Some(configured.clone());
+        Ok(configured)
     }
 
     /// The service's root scope: owner of background work, closed at shutdown.
@@ -126,10 +166,29 @@ impl App {
         self
     }
 
+    /// Gives one path deadlines of its own, where the server's are too short or
+    /// too long: an exact HTTP path (not a template), or a gRPC method as
+    /// `/package.Service/Method`. Called again for a path, it replaces them.
+    ///
+    /// They bound the whole request, also a response that goes on: the server's
+    /// limit for streams doesn't hold for such a path.
+    pub fn route_timeouts(mut self, path: &str, timeouts: RouteTimeouts) -> Self {
+        self.timeouts.insert(path.into(), timeouts);
+        self
+    }
+
     /// Serves the same routes on another address; handlers tell listeners
-    /// apart by the [`ListenerTag`] in the request's extensions.
+    /// apart by the [`ListenerTag`], which is an extractor.
     pub fn also_listen(mut self, addr: SocketAddr, tag: &'static str) -> Self {
         self.listeners.push((addr, ListenerTag(tag)));
+        self
+    }
+
+    /// Serves TLS, and nothing else, on all of the service's listeners, instead
+    /// of what the settings `tls_cert` and `tls_key` say. The admin port stays
+    /// as it is.
+    pub fn tls(mut self, files: TlsFiles) -> Self {
+        self.tls = Some(files);
         self
     }
 

@@ -1,50 +1,46 @@
 //! `--crash-at`: a process that kills itself at a named point, for tests.
 
-use std::str::FromStr;
+use crate::config::{Kind, Value};
 use std::sync::Arc;
 
 use rustix::process::{Signal, getpid, kill_process};
 use watertight_core::Faults;
 
-/// Flags that only tests set; flatten it into a service's own.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct CrashArgs {
-    /// Die with SIGKILL when POINT is passed the Nth time.
-    #[arg(long = "crash-at", hide = true, value_name = "POINT[:N]")]
-    at: Option<CrashAt>,
+/// Where a process is to die, for tests: SIGKILL when a point is passed the
+/// Nth time. A service that can has a hidden setting
+/// `crash_at: Option<CrashAt>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrashAt {
+    point: String,
+    nth: u32,
 }
 
-impl CrashArgs {
-    /// The crash points of this process: none, unless the flag was given.
+impl CrashAt {
+    /// The crash points of a process with this setting: none, unless it is set.
     #[must_use]
-    pub fn faults(&self) -> Faults {
-        self.at.as_ref().map_or_else(Faults::none, |at| {
+    pub fn faults(at: Option<&Self>) -> Faults {
+        at.map_or_else(Faults::none, |at| {
             Faults::crash_at(&at.point, at.nth, Arc::new(die))
         })
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct CrashAt {
-    point: String,
-    nth: u32,
-}
+impl Value for CrashAt {
+    const KIND: Kind = Kind::text("POINT[:N]");
 
-impl FromStr for CrashAt {
-    type Err = String;
+    fn parse(text: &str) -> Result<Self, String> {
+        let (point, nth) = text.split_once(':').unwrap_or((text, "1"));
+        match nth.parse() {
+            Ok(nth) => Ok(Self {
+                point: point.to_owned(),
+                nth,
+            }),
+            Err(_bad) => Err(format!("{text:?} is not POINT or POINT:N")),
+        }
+    }
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (point, nth) = match text.split_once(':') {
-            None => (text, 1),
-            Some((point, nth)) => (
-                point,
-                nth.parse().map_err(|_bad| format!("not a number: {nth}"))?,
-            ),
-        };
-        Ok(Self {
-            point: point.to_owned(),
-            nth,
-        })
+    fn show(&self) -> String {
+        format!("{}:{}", self.point, self.nth)
     }
 }
 
@@ -62,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_point_may_carry_a_count() {
-        let at = |text: &str| text.parse::<CrashAt>().map(|at| (at.point, at.nth));
+        let at = |text: &str| CrashAt::parse(text).map(|at| (at.point, at.nth));
         assert_eq!(at("a.b"), Ok(("a.b".into(), 1)));
         assert_eq!(at("a.b:3"), Ok(("a.b".into(), 3)));
         assert!(at("a.b:x").is_err());

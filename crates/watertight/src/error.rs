@@ -1,5 +1,7 @@
 //! Why a service could not be configured or started.
 
+use crate::TlsError;
+use crate::config::Mistakes;
 use std::io;
 use std::net::SocketAddr;
 
@@ -9,10 +11,16 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The configuration can't be used. Not worth repeating: somebody has to change it.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The command line or the environment doesn't parse, or `--help` was
-    /// asked for. [`crate::run`] prints it as clap would.
+    /// `--help` was asked for; its text. [`crate::run`] prints it and ends with 0.
     #[error("{0}")]
-    Arguments(#[from] clap::Error),
+    Help(String),
+    /// Some settings are missing, unknown or wrong: all of them, with their places.
+    #[error(transparent)]
+    Invalid(#[from] Mistakes),
+    /// `--check-config` found nothing wrong; the settings as a table.
+    /// [`crate::run`] prints it and ends with 0.
+    #[error("{0}")]
+    Checked(String),
     /// A URL handed to a client isn't one it can use.
     #[error("client {client}: {url:?} is not a usable URL")]
     Url {
@@ -59,6 +67,9 @@ pub enum StartError {
     /// See [`BindError`]. Retryable once the port is free.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// See [`TlsError`].
+    #[error("TLS is not usable as configured")]
+    Tls(#[from] TlsError),
     /// The descriptor set given to [`crate::App::reflection`] doesn't decode.
     #[error("the descriptor set for reflection does not decode")]
     Reflection(#[source] BoxError),

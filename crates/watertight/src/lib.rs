@@ -23,40 +23,49 @@
 //!    runtime and calls the closure.
 //! 2. Listeners are bound, jobs start, the *ops thread* (a runtime of its own,
 //!    so that it answers when the workers don't) opens the admin port.
-//! 3. SIGTERM or SIGINT: not ready → `--unready-ms` → stop accepting, GOAWAY →
-//!    drain up to `--drain-ms` → cancel scopes → shutdown hooks → stragglers
+//! 3. SIGTERM or SIGINT: not ready → `--unready` → stop accepting, GOAWAY →
+//!    drain up to `--drain` → cancel scopes → shutdown hooks → stragglers
 //!    are named in the log. A second signal ends the process at once.
 
 mod admin;
 #[cfg(feature = "jemalloc")]
 mod alloc;
 mod app;
-mod args;
 mod client;
+pub mod config;
 mod crash;
 mod error;
+pub mod extract;
+mod files;
 mod health;
 mod ops;
+mod problem;
+pub mod problems;
 mod request;
 mod run;
 mod running;
 mod server;
 mod telemetry;
+mod trace;
 
 pub use app::App;
-pub use args::ChassisArgs;
 pub use client::{GrpcChannel, GrpcChannelBuilder, HttpClient, HttpError};
-pub use crash::CrashArgs;
+pub use crash::CrashAt;
 pub use error::{BindError, BoxError, ConfigError, StartError};
 pub use health::Readiness;
+pub use problem::{Problem, ProblemKind};
 pub use request::{ConnInfo, ListenerTag, RequestScope};
 pub use run::{run, run_from};
 pub use running::Running;
-pub use server::{Acceptor, PlainTcp, Routes, Server, ServerConfig, bind};
+pub use server::{
+    Acceptor, PlainTcp, RouteTimeouts, Routes, RustlsAcceptor, Server, ServerConfig, Tls, TlsError,
+    TlsFiles, bind,
+};
 
 pub use watertight_core::{
-    Ambient, BadTimeout, Clock, Closed, Deadline, DeadlinePassed, Faults, Run, Scope, Straggler,
-    Stragglers, TaskError, TaskHandle, current, format_grpc_timeout, parse_grpc_timeout,
+    Ambient, BadTimeout, Clock, Closed, Deadline, DeadlinePassed, Faults, Run, Scope, SpanId,
+    Straggler, Stragglers, TaskError, TaskHandle, TraceContext, TraceId, current, current_trace,
+    format_grpc_timeout, parse_grpc_timeout,
 };
 
 /// The HTTP framework whose `Router` [`App::http`] takes, so that a service

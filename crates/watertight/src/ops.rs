@@ -3,11 +3,14 @@
 //! It answers when every worker is stuck, and it can end the process when the
 //! work runtime can't.
 
+use crate::config::Reloader;
+use crate::files::Asks;
 use crate::health::GrpcHealth;
 use crate::server::{PlainTcp, Routes, Server, ServerConfig};
 use crate::{ListenerTag, Readiness, Running, Scope, StartError, admin, telemetry};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -32,14 +35,66 @@ pub(crate) struct Ops {
     thread: JoinHandle<()>,
 }
 
+/// What there is of the ops thread before it has anything to do: SIGHUP ends a
+/// process that doesn't listen, and whoever sends it may be early.
+#[derive(Debug)]
+pub(crate) struct Early {
+    runtime: OpsRuntime,
+    hangup: Signal,
+}
+
+/// May be dropped on the work runtime, where dropping a bare one panics.
+#[derive(Debug)]
+struct OpsRuntime(Option<Runtime>);
+
+impl OpsRuntime {
+    fn run(mut self, duty: Duty) {
+        if let Some(runtime) = self.0.take() {
+            runtime.block_on(duty.run());
+            runtime.shutdown_timeout(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for OpsRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Early {
+    /// Listens from now on. What is sent before the thread starts is done then.
+    pub(crate) fn listen() -> Result<Self, StartError> {
+        let failed = |source| StartError::Thread {
+            what: "ops thread",
+            source,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let hangup = {
+            let _context = runtime.enter();
+            signal(SignalKind::hangup()).map_err(failed)?
+        };
+        let runtime = OpsRuntime(Some(runtime));
+        Ok(Self { runtime, hangup })
+    }
+}
+
 /// What the thread works with.
 struct Duty {
     admin: TcpListener,
     readiness: Readiness,
     health: GrpcHealth,
     signals: Signals,
+    hangup: Signal,
     work: Scope,
-    shutdown_max: Duration,
+    shutdown_max: Box<dyn Fn() -> Duration + Send>,
+    reloader: Arc<Reloader>,
+    files: Asks,
     asked: watch::Sender<&'static str>,
     stop: CancellationToken,
 }
@@ -47,17 +102,21 @@ struct Duty {
 impl Ops {
     /// Starts the thread; `admin` has been bound already, so that a taken port
     /// is an error at start.
-    pub(crate) fn start(admin: TcpListener, running: &Running) -> Result<Self, StartError> {
+    pub(crate) fn start(
+        early: Early,
+        admin: TcpListener,
+        running: &Running,
+    ) -> Result<Self, StartError> {
+        let Early { runtime, hangup } = early;
         let failed = |source| StartError::Thread {
             what: "ops thread",
             source,
         };
         let addr = admin.local_addr().map_err(failed)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(failed)?;
-        let signals = Signals::listen(&runtime).map_err(failed)?;
+        let signals = {
+            let _context = runtime.0.as_ref().map(Runtime::enter);
+            Signals::listen().map_err(failed)?
+        };
         let (sender, asked) = watch::channel("");
         let stop = CancellationToken::new();
         let duty = Duty {
@@ -65,17 +124,17 @@ impl Ops {
             readiness: running.readiness().clone(),
             health: running.health.clone(),
             signals,
+            hangup,
             work: running.scope().clone(),
-            shutdown_max: running.shutdown_max(),
+            shutdown_max: Box::new(running.shutdown_limit()),
+            reloader: Arc::clone(&running.configured.reloader),
+            files: running.files.asks().clone(),
             asked: sender,
             stop: stop.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("ops".to_owned())
-            .spawn(move || {
-                runtime.block_on(duty.run());
-                runtime.shutdown_timeout(Duration::from_millis(100));
-            })
+            .spawn(move || runtime.run(duty))
             .map_err(failed)?;
         Ok(Self {
             addr,
@@ -115,11 +174,8 @@ impl Duty {
             metrics: false,
             ..ServerConfig::default()
         };
-        let server = Server::new(
-            &scope,
-            config,
-            Routes::http(admin::router(self.readiness.clone())),
-        );
+        let router = admin::router(self.readiness.clone(), Arc::clone(&self.reloader));
+        let server = Server::new(&scope, config, Routes::http(router));
         if let Err(error) = server.listen(self.admin, ListenerTag("admin"), PlainTcp) {
             tracing::error!(%error, "admin port does not work");
         }
@@ -135,11 +191,31 @@ impl Duty {
             async move { health.refresh().await }
         });
         tokio::select! {
-            () = self.signals.serve(&self.asked, self.shutdown_max) => {}
+            () = self.signals.serve(&self.asked, &self.shutdown_max) => {}
             () = self.stop.cancelled() => {}
+            () = notice_changes(&self.reloader, &self.files) => {}
+            () = notice_hangups(&mut self.hangup, &self.files) => {}
         }
         scope.cancel();
     }
+}
+
+/// Has the configuration read again when it may have changed; not here, as this
+/// thread must not wait for files.
+async fn notice_changes(reloader: &Reloader, files: &Asks) {
+    loop {
+        reloader.changed().await;
+        files.change().await;
+    }
+}
+
+/// The same on SIGHUP, also while a look is under way.
+async fn notice_hangups(hangup: &mut Signal, files: &Asks) {
+    // `None` never comes: the signal is listened to for as long as the process lives.
+    while hangup.recv().await.is_some() {
+        files.hangup();
+    }
+    std::future::pending().await
 }
 
 /// The signals that end a service.
@@ -152,8 +228,8 @@ struct Signals {
 impl Signals {
     /// Listens from now on: before anybody is told that the service is ready,
     /// or a signal sent right then would still end the process the hard way.
-    fn listen(runtime: &Runtime) -> io::Result<Self> {
-        let _context = runtime.enter();
+    /// In the context of a runtime.
+    fn listen() -> io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;
         Ok(Self {
@@ -164,7 +240,11 @@ impl Signals {
 
     /// First signal: ask for shutdown. Second, or a shutdown that overstays
     /// its limits: end the process, whatever the work runtime is doing.
-    async fn serve(&mut self, asked: &watch::Sender<&'static str>, shutdown_max: Duration) {
+    async fn serve(
+        &mut self,
+        asked: &watch::Sender<&'static str>,
+        shutdown_max: &(dyn Fn() -> Duration + Send),
+    ) {
         let (first, _) = self.next().await;
         asked.send_replace(first);
         tokio::select! {
@@ -172,7 +252,7 @@ impl Signals {
                 tracing::warn!(signal = name, "second signal, ending at once");
                 end_process(code);
             }
-            () = tokio::time::sleep(shutdown_max + OVERTIME) => {
+            () = tokio::time::sleep(shutdown_max() + OVERTIME) => {
                 tracing::error!("shutdown did not end in time, ending the process");
                 end_process(1);
             }

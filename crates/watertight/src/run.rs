@@ -1,11 +1,13 @@
 //! From the command line to an exit code.
 
+use crate::config::{ChassisSettings, Inputs};
 use crate::error::chain;
-use crate::ops::Ops;
+use crate::ops::{Early, Ops};
 use crate::running::Running;
 use crate::telemetry::Telemetry;
-use crate::{App, BoxError, ConfigError, StartError, args};
+use crate::{App, BoxError, ConfigError, StartError, telemetry};
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,8 +19,9 @@ const RUNTIME_END_MAX: Duration = Duration::from_secs(1);
 /// `f` builds the service; it runs on the work runtime and may await, for
 /// example to open a store. Nothing is served before it returns.
 ///
-/// The exit code is 0 after an orderly end (and `--help`), 2 for a bad command
-/// line, 1 for every other failure to start, 130 or 143 after a second signal.
+/// The exit code is 0 after an orderly end (and `--help` and
+/// `--check-config`), 2 for a bad
+/// configuration, 1 for every other failure to start, 130 or 143 after a second signal.
 ///
 /// # Panics
 ///
@@ -35,8 +38,11 @@ pub fn run_from<F>(name: &'static str, args: Vec<OsString>, f: F) -> ExitCode
 where
     F: AsyncFnOnce(App) -> Result<App, BoxError>,
 {
-    let telemetry = Telemetry::install(name, &args);
-    let outcome = start(name, args, f);
+    // Before files are read, which may take its time.
+    let early = Early::listen();
+    let inputs = Inputs::of_process(name, args);
+    let telemetry = Telemetry::install(name, inputs.peek("log").as_deref());
+    let outcome = early.and_then(|early| start(early, inputs, f));
     let code = match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report(&error),
@@ -45,13 +51,15 @@ where
     code
 }
 
-fn start<F>(name: &'static str, args: Vec<OsString>, f: F) -> Result<(), StartError>
+fn start<F>(early: Early, inputs: Inputs, f: F) -> Result<(), StartError>
 where
     F: AsyncFnOnce(App) -> Result<App, BoxError>,
 {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.enable_all().thread_name(format!("{name}-work"));
-    let workers = args::peek(&args, "workers", "WATERTIGHT_WORKERS");
+    builder
+        .enable_all()
+        .thread_name(format!("{}-work", inputs.program));
+    let workers = inputs.peek("workers");
     if let Some(workers) = workers.and_then(|n| n.parse().ok()).filter(|n| *n > 0) {
         builder.worker_threads(workers);
     }
@@ -59,20 +67,27 @@ where
         what: "work runtime",
         source,
     })?;
-    let outcome = runtime.block_on(serve(App::new(name, args), f));
+    let outcome = runtime.block_on(serve(early, App::from_inputs(inputs), f));
     runtime.shutdown_timeout(RUNTIME_END_MAX);
     outcome
 }
 
-async fn serve<F>(app: App, f: F) -> Result<(), StartError>
+async fn serve<F>(early: Early, app: App, f: F) -> Result<(), StartError>
 where
     F: AsyncFnOnce(App) -> Result<App, BoxError>,
 {
     let mut app = f(app).await.map_err(setup_error)?;
-    let chassis = app.chassis()?;
+    let configured = app.configured()?;
+    let chassis = configured.chassis.load();
+    // Until here the filter was what a first look at the sources gave.
+    configured
+        .reloader
+        .now_and_then(|chassis| telemetry::set_filter(chassis.log.as_str()));
+    let settings = configured.reloader.state().effective.json();
+    tracing::info!(%settings, "configuration");
     let admin = crate::server::bind(chassis.admin)?;
     let running = app.start().await?;
-    let ops = Ops::start(admin, &running)?;
+    let ops = Ops::start(early, admin, &running)?;
     announce(&running, &ops, &chassis)?;
     let signal = ops.shutdown_asked().await;
     tracing::info!(signal, "shutting down");
@@ -89,7 +104,7 @@ fn setup_error(error: BoxError) -> StartError {
     }
 }
 
-fn announce(running: &Running, ops: &Ops, chassis: &args::ChassisArgs) -> Result<(), StartError> {
+fn announce(running: &Running, ops: &Ops, chassis: &ChassisSettings) -> Result<(), StartError> {
     let also: serde_json::Map<_, _> = running
         .also()
         .map(|(tag, addr)| (tag.to_owned(), serde_json::Value::from(addr.to_string())))
@@ -115,10 +130,10 @@ fn announce(running: &Running, ops: &Ops, chassis: &args::ChassisArgs) -> Result
 }
 
 fn report(error: &StartError) -> ExitCode {
-    if let StartError::Config(ConfigError::Arguments(arguments)) = error {
-        // Nowhere left to report that stdout or stderr is gone.
-        let _written = arguments.print();
-        return ExitCode::from(u8::try_from(arguments.exit_code()).unwrap_or(2));
+    if let StartError::Config(ConfigError::Help(text) | ConfigError::Checked(text)) = error {
+        // Nowhere left to report that stdout is gone.
+        let _written = std::io::stdout().write_all(text.as_bytes());
+        return ExitCode::SUCCESS;
     }
     let line = chain(error);
     tracing::error!(error = line, "cannot start");
@@ -127,7 +142,13 @@ fn report(error: &StartError) -> ExitCode {
         reason = "whoever started it by hand reads this, not JSON"
     )]
     {
-        eprintln!("error: {line}");
+        if let StartError::Config(ConfigError::Invalid(mistakes)) = error {
+            for mistake in mistakes.iter() {
+                eprintln!("error: {mistake}");
+            }
+        } else {
+            eprintln!("error: {line}");
+        }
     }
     ExitCode::from(if matches!(error, StartError::Config(_)) {
         2

@@ -1,10 +1,15 @@
 //! A started service, and its orderly end.
 
 use crate::app::Hook;
+use crate::config::{ChassisSettings, Configured, Live};
+use crate::files::{Asks, FileThread};
 use crate::health::GrpcHealth;
-use crate::server::{PlainTcp, Routes, Server, ServerConfig, bind};
+use crate::server::tls::ServiceAcceptor;
+use crate::server::{Routes, RustlsAcceptor, Server, ServerConfig, Tls, bind};
 use crate::{App, ListenerTag, Readiness, Scope, StartError, Stragglers};
+use axum::extract::DefaultBodyLimit;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -20,11 +25,12 @@ pub struct Running {
     clients: Scope,
     server: Server,
     listeners: Vec<(ListenerTag, SocketAddr)>,
+    tls: Option<Tls>,
     readiness: Readiness,
     pub(crate) health: GrpcHealth,
     hooks: Vec<(&'static str, Hook)>,
-    unready: Duration,
-    drain: Duration,
+    pub(crate) configured: Configured,
+    pub(crate) files: FileThread,
 }
 
 impl App {
@@ -34,22 +40,38 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`StartError::Config`], [`StartError::Bind`], [`StartError::Reflection`].
+    /// [`StartError::Config`], [`StartError::Tls`], [`StartError::Bind`],
+    /// [`StartError::Reflection`], [`StartError::Thread`].
     ///
     /// # Cancel safety
     ///
     /// Not safe to drop midway: what had been started goes on until its scope
     /// is closed. It doesn't wait for anything outside, so there is no need to.
     pub async fn start(mut self) -> Result<Running, StartError> {
-        let chassis = self.chassis()?;
+        let configured = self.configured()?;
+        let chassis = configured.chassis.load();
         let (reporter, health_service) = tonic_health::server::health_reporter();
         self.grpc = self.grpc.add_service(health_service);
         self = self.add_reflection()?;
         let mut names = self.grpc_names.clone();
         names.push("grpc.health.v1.Health");
-        let routes = Routes::new(self.grpc, names, self.http);
-        let server = Server::new(&self.scope, ServerConfig::from(&chassis), routes);
+        let config = ServerConfig::from(&*chassis);
+        let http = self
+            .http
+            .layer(DefaultBodyLimit::max(config.body_bytes_max));
+        let routes = Routes::new(self.grpc, names, http).with_timeouts(self.timeouts);
+        let server = Server::new(&self.scope, config, routes);
+        let set_limits = server.limits();
+        configured
+            .reloader
+            .now_and_then(move |chassis| set_limits(ServerConfig::from(chassis)));
 
+        let files = self.tls.or_else(|| chassis.tls_files());
+        let tls = files.map(Tls::load).transpose()?;
+        let acceptor = match &tls {
+            Some(tls) => ServiceAcceptor::Tls(RustlsAcceptor::new(tls.clone())),
+            None => ServiceAcceptor::Plain,
+        };
         let mut addrs = vec![(chassis.listen, ListenerTag("main"))];
         addrs.append(&mut self.listeners);
         let mut bound = Vec::with_capacity(addrs.len());
@@ -58,8 +80,17 @@ impl App {
         }
         let mut listeners = Vec::with_capacity(bound.len());
         for (tag, listener) in bound {
-            let addr = server.listen(listener, tag, PlainTcp)?;
+            let addr = server.listen(listener, tag, acceptor.clone())?;
             listeners.push((tag, addr));
+        }
+        let failed = |source| StartError::Thread {
+            what: "thread of the files",
+            source,
+        };
+        let files = FileThread::start(Arc::clone(&configured.reloader), tls.clone());
+        let files = files.map_err(failed)?;
+        if let Some(tls) = &tls {
+            watch_files(&self.scope, tls, files.asks().clone());
         }
         for job in self.jobs {
             job(&self.scope);
@@ -71,11 +102,12 @@ impl App {
             clients: self.clients,
             server,
             listeners,
+            tls,
             readiness: self.readiness,
             health,
             hooks: self.hooks,
-            unready: Duration::from_millis(chassis.unready_ms),
-            drain: Duration::from_millis(chassis.drain_ms),
+            configured,
+            files,
         })
     }
 
@@ -98,6 +130,14 @@ impl App {
     }
 }
 
+/// Has new certificates taken over as they appear.
+fn watch_files(scope: &Scope, tls: &Tls, asks: Asks) {
+    scope.every("tls", tls.poll(), move |_scope| {
+        asks.tls();
+        std::future::ready(())
+    });
+}
+
 impl Running {
     /// The address of the main listener, with the real port.
     #[must_use]
@@ -106,10 +146,18 @@ impl Running {
         self.listeners[0].1
     }
 
-    /// `http://` and the main listener's address.
+    /// `http://` or `https://` and the main listener's address.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr())
+        let scheme = self.tls.as_ref().map_or("http", |_tls| "https");
+        format!("{scheme}://{}", self.addr())
+    }
+
+    /// The TLS set-up, to reload it at once: its files are looked at from time
+    /// to time anyway. `None` without TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// The other listeners, by tag.
@@ -148,19 +196,30 @@ impl Running {
     /// How long [`Running::shutdown`] takes at most.
     #[must_use]
     pub fn shutdown_max(&self) -> Duration {
+        self.shutdown_limit()()
+    }
+
+    /// The same for whoever outlives this value; it follows the settings.
+    pub(crate) fn shutdown_limit(&self) -> impl Fn() -> Duration + Send + Sync + 'static {
         let hooks = u32::try_from(self.hooks.len()).unwrap_or(u32::MAX);
-        // One second each for the connections, the jobs and the clients to be dropped.
-        self.unready + self.drain + Duration::from_secs(3) + HOOK_MAX.saturating_mul(hooks)
+        let chassis: Live<ChassisSettings> = self.configured.chassis.clone();
+        // One second each for the connections, the jobs and the clients to be dropped;
+        // what the thread of the files takes is less than they leave over.
+        let fixed = Duration::from_secs(3) + HOOK_MAX.saturating_mul(hooks);
+        move || {
+            let chassis = chassis.load();
+            chassis.unready + chassis.drain + fixed
+        }
     }
 
     /// Ends the service in order and says which tasks would not go:
     ///
-    /// 1. not ready, in `/readyz` and gRPC health; wait `--unready-ms` for
+    /// 1. not ready, in `/readyz` and gRPC health; wait `--unready` for
     ///    balancers to notice;
-    /// 2. stop accepting, GOAWAY; requests have until the end of `--drain-ms`;
+    /// 2. stop accepting, GOAWAY; requests have until the end of `--drain`;
     /// 3. the service's jobs have what is left of it;
     /// 4. shutdown hooks, in order;
-    /// 5. client connections.
+    /// 5. client connections, then the thread that looks at files.
     ///
     /// Nothing can remain: a request is a child of its connection's scope, that
     /// of the server's, that of the service's root; each step closes a scope,
@@ -170,11 +229,15 @@ impl Running {
     ///
     /// Not safe: steps that were not reached don't happen.
     pub async fn shutdown(mut self) -> Stragglers {
+        let (unready, drain) = {
+            let chassis = self.configured.chassis.load();
+            (chassis.unready, chassis.drain)
+        };
         self.readiness.drain();
         self.health.refresh().await;
-        tokio::time::sleep(self.unready).await;
-        let end = Instant::now() + self.drain;
-        let connections = self.server.shutdown(self.drain).await;
+        tokio::time::sleep(unready).await;
+        let end = Instant::now() + drain;
+        let connections = self.server.shutdown(drain).await;
         let left = end.saturating_duration_since(Instant::now());
         let jobs = self.scope.close(left).await;
         self.run_hooks().await;
@@ -188,6 +251,7 @@ impl Running {
                 tracing::warn!(what, count = stragglers.len(), %stragglers, "stragglers at shutdown");
             }
         }
+        self.files.end().await;
         tracing::info!("stopped");
         jobs
     }

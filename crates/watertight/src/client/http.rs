@@ -24,7 +24,8 @@ const BODY_MAX: usize = 1024 * 1024;
 ///
 /// Each call is bound by the ambient scope's deadline, or 30 s without one,
 /// from connecting to the last byte of the body; the peer is told what is
-/// left in `x-request-timeout` (milliseconds).
+/// left in `x-request-timeout` (milliseconds), and which trace it works for in
+/// `traceparent`.
 ///
 /// # Limits
 ///
@@ -99,7 +100,7 @@ impl HttpClient {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let client = Client::builder(ScopeExec(scope))
+        let client = Client::builder(ScopeExec { scope, calls: None })
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -131,6 +132,7 @@ impl HttpClient {
         request
             .headers_mut()
             .insert(REQUEST_TIMEOUT, HeaderValue::from(ms));
+        crate::trace::send(request.headers_mut());
         match deadline.run(self.exchange(request)).await {
             Ok(answer) => answer,
             Err(_passed) => Err(HttpError::Deadline { client }),

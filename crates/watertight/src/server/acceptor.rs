@@ -1,4 +1,4 @@
-//! The seam between a TCP connection and the bytes of HTTP: where TLS will enter.
+//! The seam between a TCP connection and the bytes of HTTP: where TLS enters.
 
 use crate::{ConnInfo, ListenerTag};
 use std::io;
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 /// Turns an accepted TCP connection into the stream that HTTP is spoken on.
 ///
-/// A handshake runs in the connection's own task, within the first-byte
+/// A handshake runs in the connection's own task, within the handshake
 /// deadline: a peer that stalls it holds up nobody else.
 pub trait Acceptor: Clone + Send + Sync + 'static {
     /// The stream.

@@ -1,62 +1,206 @@
 //! A response body under its request's scope.
 
-use super::finish::Finish;
+use super::control::Alarm;
+use super::faults::{Fault, Promise};
+use super::finish::{Finish, GRPC_STATUS};
 use super::respond::Answer;
-use super::series::Outcome;
 use crate::{Deadline, Scope};
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response};
-use http_body::{Frame, SizeHint};
+use futures_util::future::BoxFuture;
+use http_body::{Body as _, Frame, SizeHint};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::time::Sleep;
-use tonic::Code;
+use std::time::Duration;
+use tokio::time::Instant;
 
-const GRPC_STATUS: &str = "grpc-status";
+/// hyper takes a frame whole, however little of it the peer takes, and holds
+/// it until the peer has taken the rest. So frames are handed on in pieces:
+/// what a peer can make us hold beyond the request's end is one of them.
+const PIECE_BYTES_MAX: usize = 64 * 1024;
+/// A body that always has a frame ready is never made to wait, and never looks
+/// at its timer: it looks at the clock once in so many frames.
+const FRAMES_PER_LOOK: u32 = 64;
+/// What a response has to end by itself once its request's body has stalled:
+/// a handler that streams its answer may want to say how far it got.
+const STALLED_GRACE: Duration = Duration::from_secs(1);
+
+type Polled = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
 pin_project_lite::pin_project! {
     /// Polls the body with the scope as the ambient one, ends it at the
-    /// deadline, and carries the guard that ends the request.
+    /// deadline, checks that it keeps what its headers promised, and carries
+    /// the guard that ends the request.
     ///
-    /// The deadline is the caller's, if it named one, else the server's limit
-    /// for streams: a stream outlives the default deadline of its headers.
-    ///
-    /// # Limits
-    ///
-    /// With the HTTP/2 window of a peer shut, hyper doesn't poll the body and
-    /// the deadline waits for that peer; keep-alive pings bound a dead one.
+    /// The deadline is the caller's, if it named one, or its route's, if that
+    /// has one of its own, else the server's limit for streams: a stream outlives the default deadline of its headers. When
+    /// nobody asks for a frame, it is watched from outside: see `control`.
     pub(super) struct ScopedBody {
         #[pin]
         body: Body,
+        // What is left of a frame that was too long.
+        rest: Bytes,
+        promise: Promise,
         finish: Finish,
-        asked: bool,
+        frames: u32,
         // Made when the body first has to wait: most are there at once.
-        stream: Option<Scope>,
-        #[pin]
-        sleep: Option<Sleep>,
+        waits: Option<Waits>,
     }
 
     impl PinnedDrop for ScopedBody {
         fn drop(this: Pin<&mut Self>) {
-            if let Some(stream) = this.project().stream {
+            if let Some(stream) = this.project().waits.take().and_then(|waits| waits.stream) {
                 stream.cancel();
             }
         }
     }
 }
 
+/// What ends a body that has to wait.
+struct Waits {
+    /// The scope of a stream without a deadline of its own, under the limit for streams.
+    stream: Option<Scope>,
+    alarm: Alarm,
+    /// When the request's body has been found to have stalled, plus the grace.
+    stalled: Option<Instant>,
+    cancelled: BoxFuture<'static, ()>,
+}
+
+impl Waits {
+    fn new(finish: &Finish) -> Self {
+        let control = &finish.control;
+        let end = Deadline::at(control.end);
+        let scope = control.scope.clone();
+        Self {
+            stream: (!control.whole).then(|| {
+                let trace = control.scope.trace();
+                let requests = &finish.shared.requests;
+                trace.map_or_else(
+                    || requests.with_deadline(end),
+                    |trace| requests.for_request(end, trace),
+                )
+            }),
+            alarm: Alarm::default(),
+            stalled: None,
+            cancelled: Box::pin(async move { scope.cancelled().await }),
+        }
+    }
+}
+
 impl ScopedBody {
-    pub(super) fn new(body: Body, mut finish: Finish, asked: bool) -> Self {
+    pub(super) fn new(body: Body, promise: Promise, mut finish: Finish) -> Self {
         // hyper doesn't poll a body that says it is empty.
-        finish.complete = http_body::Body::is_end_stream(&body);
+        finish.complete = body.is_end_stream();
         Self {
             body,
+            rest: Bytes::new(),
+            promise,
             finish,
-            asked,
-            stream: None,
-            sleep: None,
+            frames: 0,
+            waits: None,
+        }
+    }
+
+    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        let this = self.project();
+        let stream = this.waits.as_ref().and_then(|waits| waits.stream.as_ref());
+        let scope = stream.unwrap_or(&this.finish.control.scope);
+        let polled = AssertUnwindSafe(|| scope.enter(|| this.body.poll_frame(cx)));
+        match std::panic::catch_unwind(polled) {
+            Ok(polled) => polled,
+            Err(_payload) => {
+                metrics::counter!("server_handler_panics_total").increment(1);
+                this.finish.fault(Fault::Panic);
+                Poll::Ready(Some(this.finish.end(Answer::Panicked)))
+            }
+        }
+    }
+
+    /// The body has to wait: for how long?
+    fn poll_waits(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        let this = self.project();
+        let finish = this.finish;
+        let waits = this.waits.get_or_insert_with(|| Waits::new(finish));
+        let end = finish.control.end;
+        let (due, over) = if finish.control.is_upload_stalled() {
+            let grace = || Instant::now() + STALLED_GRACE;
+            let stalled = *waits.stalled.get_or_insert_with(grace);
+            (stalled.min(end), Answer::UploadStalled)
+        } else {
+            (end, Answer::Late)
+        };
+        let answer = if waits.alarm.poll(due, cx).is_ready() {
+            over
+        } else if waits.cancelled.as_mut().poll(cx).is_ready() {
+            Answer::Cancelled
+        } else {
+            return Poll::Pending;
+        };
+        Poll::Ready(Some(finish.end(answer)))
+    }
+
+    /// A frame from the handler, as far as it may go out.
+    fn checked(mut self: Pin<&mut Self>, frame: Frame<Bytes>, cx: &mut Context<'_>) -> Polled {
+        let this = self.as_mut().project();
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(other) => {
+                let Ok(trailers) = other.into_trailers() else {
+                    return self.poll_frame_of_ours(cx);
+                };
+                if this.promise.has_status() && trailers.contains_key(GRPC_STATUS) {
+                    this.finish.fault(Fault::SecondStatus);
+                }
+                if !this.promise.kept() {
+                    return Poll::Ready(Some(this.finish.break_off(Fault::Length)));
+                }
+                this.finish.note_status(&trailers);
+                this.finish.complete = true;
+                if !this.body.is_end_stream() {
+                    self.look_behind_the_end(cx);
+                }
+                return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            }
+        };
+        if let Err(fault) = this.promise.data(data.len()) {
+            return Poll::Ready(Some(this.finish.break_off(fault)));
+        }
+        *this.rest = data;
+        let ended = this.body.is_end_stream() && this.promise.kept();
+        let piece = this.finish.piece(this.rest);
+        this.finish.complete |= ended && this.rest.is_empty();
+        Poll::Ready(Some(Ok(piece)))
+    }
+
+    /// hyper stops at the trailers; does the handler?
+    fn look_behind_the_end(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        if let Poll::Ready(Some(Ok(frame))) = self.as_mut().poll_body(cx) {
+            let second = frame
+                .trailers_ref()
+                .is_some_and(|trailers| trailers.contains_key(GRPC_STATUS));
+            let fault = if second {
+                Fault::SecondStatus
+            } else {
+                Fault::AfterEnd
+            };
+            self.project().finish.fault(fault);
+        }
+    }
+
+    fn poll_frame_of_ours(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        match self.as_mut().poll_body(cx) {
+            Poll::Pending => self.poll_waits(cx),
+            Poll::Ready(Some(Ok(frame))) => self.checked(frame, cx),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(self.project().finish.failed(error))),
+            Poll::Ready(None) => {
+                let this = self.project();
+                if !this.promise.kept() {
+                    return Poll::Ready(Some(this.finish.break_off(Fault::Length)));
+                }
+                this.finish.complete = true;
+                Poll::Ready(None)
+            }
         }
     }
 }
@@ -65,95 +209,87 @@ impl http_body::Body for ScopedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let mut this = self.project();
-        let scope = this.stream.as_ref().unwrap_or(&this.finish.scope);
-        let body = this.body.as_mut();
-        let polled = AssertUnwindSafe(|| scope.enter(|| body.poll_frame(cx)));
-        match std::panic::catch_unwind(polled) {
-            Ok(Poll::Ready(frame)) => {
-                this.finish.note_frame(frame.as_ref());
-                this.finish.complete |= this.body.is_end_stream();
-                return Poll::Ready(frame);
-            }
-            Ok(Poll::Pending) => {}
-            Err(_payload) => {
-                metrics::counter!("server_handler_panics_total").increment(1);
-                return Poll::Ready(Some(this.finish.end(Answer::Panicked)));
-            }
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        let this = self.as_mut().project();
+        let control = &this.finish.control;
+        control.frame_wanted();
+        *this.frames = this.frames.wrapping_add(1);
+        let look = this.frames.is_multiple_of(FRAMES_PER_LOOK);
+        if control.is_late() || look && Instant::now() >= control.end {
+            return Poll::Ready(Some(this.finish.end(Answer::Late)));
         }
-        if this.sleep.is_none() {
-            let deadline = stream_deadline(this.finish, *this.asked);
-            if !*this.asked {
-                *this.stream = Some(this.finish.shared.requests.with_deadline(deadline));
-            }
-            this.sleep
-                .set(Some(tokio::time::sleep_until(deadline.instant())));
+        if !this.rest.is_empty() {
+            let piece = this.finish.piece(this.rest);
+            let ended = this.body.is_end_stream() && this.promise.kept();
+            this.finish.complete |= ended && this.rest.is_empty();
+            return Poll::Ready(Some(Ok(piece)));
         }
-        match this.sleep.as_pin_mut().map(|sleep| sleep.poll(cx)) {
-            Some(Poll::Ready(())) => Poll::Ready(Some(this.finish.end(Answer::Late))),
-            Some(Poll::Pending) | None => Poll::Pending,
-        }
+        self.poll_frame_of_ours(cx)
     }
 
+    /// Not if something is missing: then hyper asks again, and is told.
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.promise.kept() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let mut hint = self.body.size_hint();
+        let rest = self.rest.len() as u64;
+        // In this order: a lower bound above the upper one is a panic.
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint.set_lower(hint.lower().saturating_add(rest));
+        hint
     }
-}
-
-fn stream_deadline(finish: &Finish, asked: bool) -> Deadline {
-    let limit = Deadline::after(finish.shared.config.stream_timeout_max);
-    finish.scope.deadline().filter(|_| asked).unwrap_or(limit)
 }
 
 impl Finish {
-    /// Notes the outcome as far as the response's head tells it.
-    pub(super) fn note_headers<B>(&mut self, response: &Response<B>) {
-        if self.target.is_grpc() {
-            // Only a trailers-only response has its status here.
-            self.note_status(response.headers());
-        } else {
-            self.outcome = Outcome::Http(response.status());
+    /// The next piece of a frame, for hyper to hold.
+    fn piece(&self, rest: &mut Bytes) -> Frame<Bytes> {
+        self.control.frame_given();
+        let size = rest.len().min(PIECE_BYTES_MAX);
+        Frame::data(rest.split_to(size))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::control::Control;
+    use super::super::finish::Target;
+    use super::super::series::Outcome;
+    use super::super::{Routes, Server, ServerConfig};
+    use super::*;
+    use futures_util::poll;
+    use http_body_util::BodyExt as _;
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    fn finish() -> Finish {
+        let scope = Scope::root("test");
+        let routes = Routes::http(axum::Router::new());
+        let server = Server::new(&scope, ServerConfig::default(), routes);
+        let now = Instant::now();
+        let control = Control::new(scope, now, now + Duration::from_secs(60), true);
+        server.shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        Finish {
+            shared: Arc::clone(&server.shared),
+            control: Arc::new(control),
+            target: Target::Grpc(http::Uri::default()),
+            routed: false,
+            outcome: Outcome::Left,
+            complete: false,
         }
     }
 
-    fn note_frame(&mut self, frame: Option<&Result<Frame<Bytes>, axum::Error>>) {
-        match frame {
-            None => self.complete = true,
-            Some(Ok(frame)) => {
-                if let Some(trailers) = frame.trailers_ref() {
-                    self.note_status(trailers);
-                    self.complete = true;
-                }
-            }
-            Some(Err(_broken)) => {}
-        }
-    }
-
-    fn note_status(&mut self, headers: &HeaderMap) {
-        if let Some(status) = headers.get(GRPC_STATUS).filter(|_| self.target.is_grpc()) {
-            self.outcome = Outcome::Grpc(Code::from_bytes(status.as_bytes()));
-        }
-    }
-
-    /// Ends the body early: by trailers where there are some, else by breaking off.
-    fn end(&mut self, answer: Answer) -> Result<Frame<Bytes>, axum::Error> {
-        self.scope.cancel();
-        self.complete = true;
-        if !self.target.is_grpc() {
-            self.outcome = Outcome::Http(answer.status());
-            return Err(axum::Error::new(std::io::Error::other(answer.message())));
-        }
-        self.outcome = Outcome::Grpc(answer.code());
-        let mut trailers = HeaderMap::with_capacity(1);
-        trailers.insert(GRPC_STATUS, HeaderValue::from(i32::from(answer.code())));
-        Ok(Frame::trailers(trailers))
+    #[tokio::test]
+    async fn what_is_left_of_a_frame_counts_as_size() {
+        let bytes = Bytes::from(vec![0; PIECE_BYTES_MAX + 100]);
+        let mut body = ScopedBody::new(Body::from(bytes), Promise::default(), finish());
+        assert_eq!(body.size_hint().exact(), Some(PIECE_BYTES_MAX as u64 + 100));
+        assert!(poll!(body.frame()).is_ready());
+        assert_eq!(body.size_hint().exact(), Some(100));
+        assert!(poll!(body.frame()).is_ready());
+        assert_eq!(body.size_hint().exact(), Some(0));
     }
 }

@@ -1,6 +1,6 @@
 //! How much time a request gets: what it asks for, within what it may have.
 
-use super::ServerConfig;
+use super::RouteTimeouts;
 use crate::parse_grpc_timeout;
 use http::{HeaderMap, HeaderName};
 use std::time::Duration;
@@ -12,7 +12,7 @@ const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout")
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Budget {
     pub(super) left: Duration,
-    /// Whether the caller asked for it: then it covers the response body too.
+    /// Whether the caller asked for it.
     pub(super) asked: bool,
 }
 
@@ -28,11 +28,11 @@ pub(super) enum Refusal {
 /// Reads `grpc-timeout` (gRPC) or `x-request-timeout`, whole milliseconds (HTTP).
 ///
 /// The header comes from the caller: garbage and negative values are refused,
-/// zero has expired, more than the maximum is cut down to it.
+/// zero has expired, more than the route's maximum is cut down to it.
 pub(super) fn budget(
     headers: &HeaderMap,
     grpc: bool,
-    config: &ServerConfig,
+    route: RouteTimeouts,
 ) -> Result<Budget, Refusal> {
     let name = if grpc {
         &GRPC_TIMEOUT
@@ -42,7 +42,7 @@ pub(super) fn budget(
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(Budget {
-            left: config.request_timeout,
+            left: route.default.min(route.max),
             asked: false,
         });
     };
@@ -59,7 +59,7 @@ pub(super) fn budget(
         return Err(Refusal::Expired);
     }
     Ok(Budget {
-        left: asked.min(config.request_timeout_max),
+        left: asked.min(route.max),
         asked: true,
     })
 }
@@ -75,6 +75,7 @@ fn parse_ms(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ServerConfig;
     use proptest::prelude::*;
 
     proptest! {
@@ -83,16 +84,20 @@ mod tests {
         fn no_header_buys_more_than_the_maximum(grpc: bool, value in "[ -~]{0,24}|[0-9]{1,8}[HMSmun]") {
             if let Ok(budget) = asked(grpc, &value) {
                 prop_assert!(budget.asked && !budget.left.is_zero());
-                prop_assert!(budget.left <= ServerConfig::default().request_timeout_max);
+                prop_assert!(budget.left <= route().max);
             }
         }
+    }
+
+    fn route() -> RouteTimeouts {
+        ServerConfig::default().timeouts()
     }
 
     fn asked(grpc: bool, value: &str) -> Result<Budget, Refusal> {
         let mut headers = HeaderMap::new();
         let name = if grpc { GRPC_TIMEOUT } else { REQUEST_TIMEOUT };
         headers.insert(name, value.parse().unwrap());
-        budget(&headers, grpc, &ServerConfig::default())
+        budget(&headers, grpc, route())
     }
 
     fn given(left: Duration) -> Result<Budget, Refusal> {
@@ -101,13 +106,12 @@ mod tests {
 
     #[test]
     fn none_is_the_default() {
-        let config = ServerConfig::default();
         let none = Ok(Budget {
-            left: config.request_timeout,
+            left: route().default,
             asked: false,
         });
-        assert_eq!(budget(&HeaderMap::new(), true, &config), none);
-        assert_eq!(budget(&HeaderMap::new(), false, &config), none);
+        assert_eq!(budget(&HeaderMap::new(), true, route()), none);
+        assert_eq!(budget(&HeaderMap::new(), false, route()), none);
     }
 
     #[test]
@@ -138,9 +142,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(GRPC_TIMEOUT, "1S".parse().unwrap());
         headers.append(GRPC_TIMEOUT, "2S".parse().unwrap());
-        assert_eq!(
-            budget(&headers, true, &ServerConfig::default()),
-            Err(Refusal::Malformed)
-        );
+        assert_eq!(budget(&headers, true, route()), Err(Refusal::Malformed));
     }
 }

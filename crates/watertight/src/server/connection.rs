@@ -1,20 +1,21 @@
 //! One connection: handshake, protocol, hyper, and its orderly end.
 
 use super::accept::Slot;
+use super::drive::{Drive, Ended};
+use super::frames::FrameBudget;
+use super::link::Link;
 use super::service::RequestService;
 use super::sniff::{Prefixed, Protocol, sniff};
+use super::streams::StreamExec;
+use super::watched::Watched;
 use super::{Acceptor, ServerConfig, Shared};
 use crate::{ConnInfo, ListenerTag};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioTimer;
-use hyper_util::server::graceful::GracefulConnection;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
 use tokio::net::TcpStream;
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use tokio::time::{Instant, timeout};
 
 /// HTTP/2 flow-control window of a connection: what all its streams together
 /// may send ahead of what handlers have read.
@@ -31,44 +32,95 @@ pub(super) async fn serve<A: Acceptor>(
     tag: ListenerTag,
 ) {
     let shared = slot.shared();
-    let hello = async {
-        let (io, info) = acceptor.accept(stream, peer, tag).await?;
-        Ok::<_, std::io::Error>(sniff(io).await?.map(|(protocol, io)| (protocol, io, info)))
-    };
+    let link = Arc::new(Link::new());
+    let hello = hello(shared, &link, acceptor, stream, peer, tag);
     // Nothing was asked yet, so nothing is lost by closing at once on shutdown.
     let hello = tokio::select! {
-        hello = tokio::time::timeout(shared.config.first_byte_timeout, hello) => hello,
+        hello = hello => hello,
         () = shared.stop.cancelled() => return,
     };
-    match hello {
-        Ok(Ok(Some((protocol, io, info)))) => speak(shared, protocol, io, info).await,
-        Ok(Ok(None)) => {}
-        Ok(Err(error)) => tracing::debug!(%error, %peer, "handshake failed"),
-        Err(_elapsed) => count_closed("first_byte_timeout"),
+    if let Some((protocol, io, info)) = hello {
+        speak(shared, link, protocol, io, info).await;
     }
 }
 
-async fn speak<S>(shared: &Arc<Shared>, protocol: Protocol, io: Prefixed<S>, info: ConnInfo)
-where
+/// Handshake and first bytes, each within its deadline.
+async fn hello<A: Acceptor>(
+    shared: &Shared,
+    link: &Arc<Link>,
+    acceptor: A,
+    stream: TcpStream,
+    peer: SocketAddr,
+    tag: ListenerTag,
+) -> Option<(Protocol, Prefixed<Watched<A::Io>>, ConnInfo)> {
+    let config = shared.config.load_full();
+    let accepted = timeout(config.handshake_timeout, acceptor.accept(stream, peer, tag));
+    let (io, info) = match accepted.await {
+        Ok(Ok(accepted)) => accepted,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, %peer, "handshake failed");
+            count_closed("handshake");
+            return None;
+        }
+        Err(_elapsed) => {
+            count_closed("handshake_timeout");
+            return None;
+        }
+    };
+    let io = Watched::new(io, Arc::clone(link));
+    match timeout(config.first_byte_timeout, sniff(io)).await {
+        Ok(Ok(Some((protocol, io)))) => Some((protocol, io, info)),
+        Ok(Ok(None)) => None,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, %peer, "no first byte");
+            None
+        }
+        Err(_elapsed) => {
+            count_closed("first_byte_timeout");
+            None
+        }
+    }
+}
+
+async fn speak<S>(
+    shared: &Arc<Shared>,
+    link: Arc<Link>,
+    protocol: Protocol,
+    mut io: Prefixed<Watched<S>>,
+    info: ConnInfo,
+) where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    let streams = Arc::new(AtomicUsize::new(0));
-    let service = RequestService::new(Arc::clone(shared), info);
+    let config = shared.config.load_full();
+    let service = RequestService::new(Arc::clone(shared), Arc::clone(&link), info);
     let ended = match protocol {
         Protocol::Http1 => {
-            let conn = http1_builder(&shared.config).serve_connection(io, service);
-            Drive::new(conn, shared, streams).await
+            let conn = http1_builder(&config).serve_connection(io, service);
+            Drive::new(conn, shared, Arc::clone(&link), false).await
         }
         Protocol::Http2 => {
-            let exec = StreamExec(Arc::clone(&streams));
-            let conn = http2_builder(&shared.config, exec).serve_connection(io, service);
-            Drive::new(conn, shared, streams).await
+            let (per_s, burst) = (
+                config.control_frames_per_s_max,
+                config.control_frames_burst_max,
+            );
+            let budget = FrameBudget::new(per_s, burst, Instant::now());
+            io.io_mut().count_frames(budget);
+            let exec = StreamExec::new(Arc::clone(&link), config.write_stall_timeout);
+            let conn = http2_builder(&config, exec).serve_connection(io, service);
+            Drive::new(conn, shared, Arc::clone(&link), true).await
         }
     };
     // Peers do what they like; a line per broken connection would be theirs to write.
-    if let Err(error) = ended {
-        count_closed(reason(&error));
-        tracing::debug!(error = crate::error::chain(&error), peer = %info.peer, "connection ended");
+    match ended {
+        Ok(()) => {}
+        Err(Ended::Cut(reason)) => {
+            count_closed(reason);
+            tracing::debug!(reason, peer = %info.peer, "connection cut off");
+        }
+        Err(Ended::Broken(error)) => {
+            count_closed(link.ended().unwrap_or_else(|| reason(&error)));
+            tracing::debug!(error = crate::error::chain(&error), peer = %info.peer, "connection ended");
+        }
     }
 }
 
@@ -82,7 +134,7 @@ fn reason(error: &hyper::Error) -> &'static str {
     }
 }
 
-fn count_closed(reason: &'static str) {
+pub(super) fn count_closed(reason: &'static str) {
     metrics::counter!("server_connections_closed_total", "reason" => reason).increment(1);
 }
 
@@ -92,6 +144,7 @@ fn http1_builder(config: &ServerConfig) -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(config.header_timeout)
+        .half_close(config.half_close)
         .max_header_size(header_bytes_max)
         // hyper reads a head into this buffer; its smallest legal value is 8 KiB.
         .max_buf_size(header_bytes_max.max(8 * 1024) * 4);
@@ -112,106 +165,4 @@ fn http2_builder(config: &ServerConfig, exec: StreamExec) -> http2::Builder<Stre
         .keep_alive_interval(config.keep_alive_interval)
         .keep_alive_timeout(config.keep_alive_timeout);
     builder
-}
-
-/// Where hyper's HTTP/2 streams run, and the count of them.
-///
-/// A stream is a task of its own, but belongs to its connection: when that is
-/// dropped, so is its handler. Its scope is a child of the server's.
-#[derive(Clone, Debug)]
-struct StreamExec(Arc<AtomicUsize>);
-
-impl<F> hyper::rt::Executor<F> for StreamExec
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "owned by its connection, which is a scope's task"
-    )]
-    fn execute(&self, fut: F) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        let stream = Stream {
-            fut,
-            _counted: Counted(Arc::clone(&self.0)),
-        };
-        drop(tokio::spawn(stream));
-    }
-}
-
-#[derive(Debug)]
-struct Counted(Arc<AtomicUsize>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-pin_project_lite::pin_project! {
-    struct Stream<F> {
-        #[pin]
-        fut: F,
-        _counted: Counted,
-    }
-}
-
-impl<F: Future<Output = ()>> Future for Stream<F> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.project().fut.poll(cx)
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// Drives a connection, and tells it to finish when the server stops.
-    ///
-    /// Each wake-up is answered by yielding once before the poll, while more
-    /// than one stream is in flight: handlers that became ready meanwhile get
-    /// to write, and all their responses leave in one system call (223k
-    /// requests/s instead of 139k). With a single stream there is nothing to
-    /// wait for, and the yield would only cost.
-    struct Drive<C> {
-        #[pin]
-        conn: C,
-        #[pin]
-        stop: WaitForCancellationFutureOwned,
-        stopping: bool,
-        yielded: bool,
-        streams: Arc<AtomicUsize>,
-    }
-}
-
-impl<C: GracefulConnection> Drive<C> {
-    fn new(conn: C, shared: &Shared, streams: Arc<AtomicUsize>) -> Self {
-        let stop = shared.stop.clone().cancelled_owned();
-        Self {
-            conn,
-            stop,
-            stopping: false,
-            yielded: false,
-            streams,
-        }
-    }
-}
-
-impl<C: GracefulConnection> Future for Drive<C> {
-    type Output = Result<(), C::Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if !*this.stopping && this.stop.poll(cx).is_ready() {
-            *this.stopping = true;
-            this.conn.as_mut().graceful_shutdown();
-        }
-        if !*this.yielded && this.streams.load(Ordering::Relaxed) > 1 {
-            *this.yielded = true;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        *this.yielded = false;
-        let out = ready!(this.conn.poll(cx));
-        Poll::Ready(out)
-    }
 }

@@ -1,7 +1,7 @@
 //! One accept loop for HTTP/1, HTTP/2 and gRPC.
 //!
 //! ```text
-//! accept ─► cap ─► Acceptor ─► preface (first-byte deadline) ─► hyper http1 | http2, hardened
+//! accept ─► caps ─► Acceptor (handshake deadline) ─► preface (first-byte deadline) ─► hyper http1 | http2, hardened
 //!        ─► deadline ─► scope ─► gRPC routes | HTTP routes ─► body under the scope ─► metrics
 //! ```
 
@@ -9,23 +9,41 @@ mod accept;
 mod acceptor;
 mod body;
 mod budget;
+mod caps;
 mod config;
 mod connection;
+mod control;
+mod drive;
+mod explain;
+mod faults;
 mod finish;
+mod frames;
+mod life;
+mod link;
 mod listen;
 mod respond;
 mod routes;
 mod series;
 mod service;
 mod sniff;
+mod streams;
+pub(crate) mod tls;
+mod upload;
+mod watched;
+mod wire;
 
 use crate::{Scope, Stragglers};
 pub use acceptor::{Acceptor, PlainTcp};
-pub use config::ServerConfig;
+use arc_swap::ArcSwap;
+pub use config::{RouteTimeouts, ServerConfig};
 pub use listen::bind;
+pub(crate) use routes::RouteCell;
 pub use routes::Routes;
+pub use tls::{RustlsAcceptor, Tls, TlsError, TlsFiles};
 
 use crate::{BindError, ListenerTag};
+use caps::PerOrigin;
+use faults::FaultLog;
 use series::SeriesTable;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,7 +63,8 @@ pub struct Server {
 /// What all connections of a server share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    config: ServerConfig,
+    /// Loaded once per connection and once per request.
+    config: ArcSwap<ServerConfig>,
     routes: Routes,
     series: SeriesTable,
     /// Owner of accept loops and connections.
@@ -56,10 +75,12 @@ pub(crate) struct Shared {
     /// Cancelled: stop accepting, finish what runs.
     stop: CancellationToken,
     connections: AtomicUsize,
+    origins: Mutex<PerOrigin>,
     /// Requests between their headers and the end of their responses.
     in_flight: AtomicUsize,
     /// Requests that ended because their connections were cut off.
     cut: Mutex<Vec<(String, Duration)>>,
+    faults: FaultLog,
 }
 
 impl Server {
@@ -68,15 +89,17 @@ impl Server {
     pub fn new(scope: &Scope, config: ServerConfig, routes: Routes) -> Self {
         let series = SeriesTable::new(config.metrics);
         let shared = Shared {
-            config,
+            config: ArcSwap::from_pointee(config),
             routes,
             series,
             scope: scope.child("server"),
             requests: scope.child("request"),
             stop: CancellationToken::new(),
             connections: AtomicUsize::new(0),
+            origins: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             cut: Mutex::default(),
+            faults: FaultLog::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -105,6 +128,13 @@ impl Server {
             .scope
             .spawn_idle("accept", accept::accept(shared, listener, tag, acceptor));
         Ok(addr)
+    }
+
+    /// What changes the limits of this server: those of new connections and
+    /// new requests. What is under way keeps the ones it began with.
+    pub(crate) fn limits(&self) -> impl Fn(ServerConfig) + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move |config| shared.config.store(Arc::new(config))
     }
 
     /// Open connections, all listeners together.
@@ -150,6 +180,10 @@ impl Server {
 impl Shared {
     fn lock_cut(&self) -> std::sync::MutexGuard<'_, Vec<(String, Duration)>> {
         self.cut.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_origins(&self) -> std::sync::MutexGuard<'_, PerOrigin> {
+        self.origins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers a request that shutdown cut off.

@@ -1,10 +1,13 @@
 //! What a server serves: gRPC services and HTTP routes.
 
+use super::RouteTimeouts;
+use crate::request::Known;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::routing::future::RouteFuture;
-use http::{HeaderMap, Request, header};
+use http::Request;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -20,6 +23,7 @@ pub struct Routes {
     grpc: Router,
     http: Router,
     grpc_names: Arc<[&'static str]>,
+    timeouts: Arc<HashMap<Box<str>, RouteTimeouts>>,
 }
 
 impl Routes {
@@ -32,6 +36,7 @@ impl Routes {
             grpc,
             http,
             grpc_names: names.into(),
+            timeouts: Arc::default(),
         }
     }
 
@@ -39,6 +44,22 @@ impl Routes {
     #[must_use]
     pub fn http(http: Router) -> Self {
         Self::new(tonic::service::Routes::default(), Vec::new(), http)
+    }
+
+    /// Gives paths deadlines of their own: exact HTTP paths, or gRPC methods
+    /// as `/package.Service/Method`.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: HashMap<Box<str>, RouteTimeouts>) -> Self {
+        self.timeouts = Arc::new(timeouts);
+        self
+    }
+
+    /// The path's own deadlines, if it has any.
+    pub(super) fn timeouts(&self, path: &str) -> Option<RouteTimeouts> {
+        if self.timeouts.is_empty() {
+            return None;
+        }
+        self.timeouts.get(path).copied()
     }
 
     /// Whether `path` (`/package.Service/Method`) belongs to one of the services.
@@ -67,17 +88,10 @@ impl fmt::Debug for Routes {
     }
 }
 
-/// Whether a request is gRPC.
-pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
-}
-
 /// Where the HTTP router notes which route it chose, also for requests that
 /// never get a response.
 #[derive(Clone, Debug, Default)]
-pub(super) struct RouteCell(Arc<OnceLock<MatchedPath>>);
+pub(crate) struct RouteCell(Arc<OnceLock<MatchedPath>>);
 
 impl RouteCell {
     /// The route's template, such as `/v1/stock/{sku}`.
@@ -102,7 +116,9 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for NoteRoute<S> {
     fn call(&mut self, request: Request<Body>) -> S::Future {
         let extensions = request.extensions();
         if let (Some(cell), Some(path)) = (
-            extensions.get::<RouteCell>(),
+            extensions
+                .get::<Known>()
+                .and_then(|known| known.route.as_ref()),
             extensions.get::<MatchedPath>(),
         ) {
             // Noted already only if a router is nested in itself; the outermost stays.

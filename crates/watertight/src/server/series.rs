@@ -2,8 +2,8 @@
 //!
 //! A label set costs memory for ever, so callers don't get to invent any: an
 //! HTTP route is the router's template, a gRPC method appears only once a
-//! service answered it with something other than UNIMPLEMENTED, and both
-//! tables are bounded.
+//! service was at work on it and the answer is something other than
+//! UNIMPLEMENTED, and both tables are bounded.
 
 use http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
@@ -27,6 +27,8 @@ pub(super) enum Outcome {
     Http(StatusCode),
     /// The caller left before the answer.
     Left,
+    /// The handler broke the response's body off.
+    BrokenOff,
 }
 
 /// All series of a server.
@@ -44,12 +46,21 @@ impl SeriesTable {
     }
 
     /// Counts and times one gRPC call. `known`: the path belongs to a service.
-    pub(super) fn grpc(&self, path: &str, known: bool, outcome: Outcome, took: Duration) {
+    /// `routed`: a method was at work; without it, no path becomes a label.
+    pub(super) fn grpc(
+        &self,
+        path: &str,
+        known: bool,
+        routed: bool,
+        outcome: Outcome,
+        took: Duration,
+    ) {
         if !self.enabled {
             return;
         }
         let route = if known { path } else { UNMATCHED };
-        let new = || !matches!(outcome, Outcome::Grpc(Code::Unimplemented) | Outcome::Left);
+        let unknown = matches!(outcome, Outcome::Grpc(Code::Unimplemented) | Outcome::Left);
+        let new = || routed && !unknown;
         let series = self.get(route, new, |route| Series::new(Kind::Grpc, route, ""));
         series.record(outcome, took);
     }
@@ -236,14 +247,16 @@ const HTTP_STATUSES: [(u16, &str); 24] = [
     (504, "504"),
 ];
 const HTTP_CLASSES: [&str; 6] = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
-/// One slot for each label above, of either kind, and one for callers that left.
-const CODES: usize = HTTP_STATUSES.len() + HTTP_CLASSES.len() + 1;
-const LEFT: usize = CODES - 1;
+/// One slot for each label above, of either kind, and two for what has no status.
+const CODES: usize = HTTP_STATUSES.len() + HTTP_CLASSES.len() + 2;
+const LEFT: usize = CODES - 2;
+const BROKEN_OFF: usize = CODES - 1;
 
 /// An outcome's slot and label.
 fn label(outcome: Outcome) -> (usize, &'static str) {
     match outcome {
         Outcome::Left => (LEFT, "CALLER_LEFT"),
+        Outcome::BrokenOff => (BROKEN_OFF, "BROKEN_OFF"),
         Outcome::Grpc(code) => {
             let slot = usize::try_from(i32::from(code)).unwrap_or(2);
             (slot, GRPC_CODES[slot])
@@ -289,21 +302,26 @@ mod tests {
             table.grpc(
                 &format!("/nobody/{i}"),
                 false,
+                true,
                 Outcome::Grpc(Code::Unimplemented),
                 took,
             );
             table.grpc(
                 &format!("/shop.S/{i}"),
                 true,
+                true,
                 Outcome::Grpc(Code::Unimplemented),
                 took,
             );
+            let refused = Outcome::Grpc(Code::DeadlineExceeded);
+            table.grpc(&format!("/shop.S/{i}"), true, false, refused, took);
             let method = Method::from_bytes(format!("M{i}").as_bytes()).unwrap();
             table.http(&method, None, Outcome::Http(StatusCode::NOT_FOUND), took);
         }
         assert_eq!(table.by_route.read().unwrap().len(), 2);
         for i in 0..2 * ROUTES_MAX {
-            table.grpc(&format!("/shop.S/{i}"), true, Outcome::Grpc(Code::Ok), took);
+            let done = Outcome::Grpc(Code::Ok);
+            table.grpc(&format!("/shop.S/{i}"), true, true, done, took);
         }
         assert_eq!(table.by_route.read().unwrap().len(), ROUTES_MAX + 1);
     }

@@ -1,16 +1,24 @@
 //! What hyper calls for each request: deadline, scope, routes, answer.
 
-use super::Shared;
 use super::body::ScopedBody;
 use super::budget::{Budget, Refusal, budget};
-use super::finish::{Finish, Target};
+use super::control::Control;
+use super::explain::explained;
+use super::faults::Promise;
+use super::finish::{Finish, GRPC_STATUS, HttpTarget, Target};
+use super::life::FAR;
+use super::link::Link;
 use super::respond::Answer;
-use super::routes::{RouteCell, is_grpc};
+use super::routes::RouteCell;
 use super::series::Outcome;
-use crate::{Closed, ConnInfo, Deadline, Run};
+use super::upload::Upload;
+use super::wire::is_grpc;
+use super::{ServerConfig, Shared};
+use crate::request::Known;
+use crate::{Closed, ConnInfo, Deadline, Run, trace};
 use axum::body::Body;
 use axum::routing::future::RouteFuture;
-use http::{Request, Response};
+use http::{Method, Request, Response, Version, header};
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -20,47 +28,93 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 
+/// Header fields of a request; more is refused, as hyper does by itself over
+/// HTTP/1. Over HTTP/2 one byte can name a field that has been sent before, so
+/// 16 KiB of them would take hundreds of KiB for as long as the request lasts.
+const HEADER_FIELDS_MAX: usize = 100;
+
+/// Why a request can't be taken whatever it asks for: what HTTP demands and
+/// hyper leaves to us.
+fn refused(request: &Request<Incoming>) -> Option<Answer> {
+    let headers = request.headers();
+    let http11 = request.version() == Version::HTTP_11;
+    // Two hosts are how one of them gets past whoever checks the other.
+    if http11 && headers.get_all(header::HOST).iter().count() != 1 {
+        return Some(Answer::BadHost);
+    }
+    let coding = headers.get(header::TRANSFER_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Some(Answer::UnknownCoding);
+    }
+    if headers.len() > HEADER_FIELDS_MAX {
+        return Some(Answer::TooManyHeaders);
+    }
+    (request.method() == Method::CONNECT).then_some(Answer::NoTunnel)
+}
+
 /// The service of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct RequestService {
     shared: Arc<Shared>,
+    link: Arc<Link>,
     info: ConnInfo,
 }
 
 impl RequestService {
-    pub(super) fn new(shared: Arc<Shared>, info: ConnInfo) -> Self {
-        Self { shared, info }
+    pub(super) fn new(shared: Arc<Shared>, link: Arc<Link>, info: ConnInfo) -> Self {
+        Self { shared, link, info }
     }
 
-    /// The guard that sees the request to its end, and the time it gets.
-    fn begin(&self, request: &Request<Incoming>) -> (Finish, Result<Budget, Answer>) {
-        let grpc = is_grpc(request.headers());
-        let config = &self.shared.config;
-        let budget = budget(request.headers(), grpc, config).map_err(Answer::from);
-        let left = budget.map_or(self.shared.config.request_timeout, |budget| budget.left);
+    /// The guard that sees the request to its end, and why it isn't started, if so.
+    fn begin(
+        &self,
+        request: &Request<Incoming>,
+        config: &ServerConfig,
+    ) -> (Finish, Option<Answer>) {
+        let wire = is_grpc(request);
+        let grpc = wire.unwrap_or(false);
+        let own = self.shared.routes.timeouts(request.uri().path());
+        let route = own.unwrap_or_else(|| config.timeouts());
+        let budget = budget(request.headers(), grpc, route).map_err(Answer::from);
+        let Budget { left, asked } = budget.unwrap_or(Budget {
+            left: route.default.min(route.max),
+            asked: true,
+        });
+        let whole = asked || own.is_some();
+        let in_all = if whole {
+            left
+        } else {
+            left.max(config.stream_timeout_max)
+        };
         let target = if grpc {
             Target::Grpc(request.uri().clone())
         } else {
-            Target::Http(request.method().clone(), RouteCell::default())
+            Target::Http(HttpTarget {
+                method: request.method().clone(),
+                route: RouteCell::default(),
+                grpc_path: self.shared.routes.has_grpc_service(request.uri().path()),
+            })
         };
         let started = Instant::now();
+        let deadline = Deadline::at(started + left.min(FAR));
+        let trace = trace::of(request.headers());
+        let scope = self.shared.requests.for_request(deadline, trace);
+        let end = started + in_all.min(FAR);
         let before = self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
         let finish = Finish {
             shared: Arc::clone(&self.shared),
-            scope: self
-                .shared
-                .requests
-                .with_deadline(Deadline::at(started + left)),
-            started,
+            control: Arc::new(Control::new(scope, started, end, whole)),
             target,
+            routed: false,
             outcome: Outcome::Left,
             complete: false,
         };
         if before >= config.requests_max {
             metrics::counter!("server_requests_refused_total").increment(1);
-            return (finish, Err(Answer::Overloaded));
+            return (finish, Some(Answer::Overloaded));
         }
-        (finish, budget)
+        let refused = refused(request).or_else(|| wire.and(budget).err());
+        (finish, refused)
     }
 }
 
@@ -70,26 +124,27 @@ impl hyper::service::Service<Request<Incoming>> for RequestService {
     type Future = Responding;
 
     fn call(&self, request: Request<Incoming>) -> Responding {
-        let (finish, budget) = self.begin(&request);
-        let budget = match budget {
-            Ok(budget) => budget,
-            Err(answer) => return Responding::now(finish, answer),
-        };
-        let mut request = request.map(Body::new);
-        let extensions = request.extensions_mut();
-        extensions.insert(finish.scope.clone());
-        extensions.insert(self.info);
-        extensions.insert(self.info.tag);
-        if let Target::Http(_, cell) = &finish.target {
-            extensions.insert(cell.clone());
+        let config = self.shared.config.load();
+        let (finish, refused) = self.begin(&request, &config);
+        self.link.put(&finish.control);
+        if let Some(answer) = refused {
+            return Responding::now(finish, answer);
         }
         let grpc = finish.target.is_grpc();
-        let run = finish.scope.run(self.shared.routes.call(grpc, request));
+        let idle = config.body_idle_timeout;
+        let control = || Arc::clone(&finish.control);
+        let mut request = request.map(|body| Body::new(Upload::new(body, control(), idle, grpc)));
+        request.extensions_mut().insert(Known {
+            scope: finish.control.scope.clone(),
+            info: self.info,
+            route: finish.target.route(),
+        });
+        let routed = self.shared.routes.call(grpc, request);
+        let run = finish.control.scope.run(routed);
         Responding {
             run: Some(run),
             answer: None,
             finish: Some(finish),
-            asked: budget.asked,
         }
     }
 }
@@ -112,7 +167,6 @@ pin_project_lite::pin_project! {
         answer: Option<Answer>,
         // Moves on into the body.
         finish: Option<Finish>,
-        asked: bool,
     }
 }
 
@@ -122,7 +176,6 @@ impl Responding {
             run: None,
             answer: Some(answer),
             finish: Some(finish),
-            asked: true,
         }
     }
 }
@@ -132,9 +185,20 @@ impl Future for Responding {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let finish = this.finish.as_ref();
+        let stalled = || finish.is_some_and(|finish| finish.control.is_upload_stalled());
         let outcome = match this.run.as_mut().as_pin_mut() {
             Some(run) => match std::panic::catch_unwind(AssertUnwindSafe(|| run.poll(cx))) {
-                Ok(Poll::Pending) => return Poll::Pending,
+                // The handler may wait for a body that it was told has failed.
+                Ok(Poll::Pending) if stalled() => Err(Answer::UploadStalled),
+                Ok(Poll::Pending) => {
+                    if let Some(finish) = this.finish {
+                        finish.routed = true;
+                    }
+                    return Poll::Pending;
+                }
+                // What it makes of that is a guess; we know.
+                Ok(Poll::Ready(Ok(Ok(_)))) if stalled() => Err(Answer::UploadStalled),
                 Ok(Poll::Ready(Ok(Ok(response)))) => Ok(response),
                 Ok(Poll::Ready(Ok(Err(never)))) => match never {},
                 Ok(Poll::Ready(Err(Closed::Deadline))) => Err(Answer::Late),
@@ -148,23 +212,42 @@ impl Future for Responding {
         let Some(finish) = this.finish.take() else {
             return Poll::Pending;
         };
-        Poll::Ready(Ok(respond(finish, outcome, *this.asked)))
+        Poll::Ready(Ok(respond(finish, outcome)))
     }
 }
 
 /// Joins the response with the guard, which from here on travels in its body.
-fn respond(
-    mut finish: Finish,
-    outcome: Result<Response<Body>, Answer>,
-    asked: bool,
-) -> Response<ScopedBody> {
-    let response = outcome.unwrap_or_else(|answer| {
-        if answer == Answer::Panicked {
-            metrics::counter!("server_handler_panics_total").increment(1);
+fn respond(mut finish: Finish, outcome: Result<Response<Body>, Answer>) -> Response<ScopedBody> {
+    let status = finish.target.is_grpc().then_some(GRPC_STATUS);
+    // tonic doesn't think about a method that it doesn't know: one that let us
+    // wait, answered or panicked is there.
+    finish.routed |= outcome.is_ok() || matches!(outcome, Err(Answer::Panicked));
+    let checked = outcome.and_then(|response| {
+        let response = explained(response, &finish);
+        match Promise::of(&response, finish.target.method(), status) {
+            Ok(promise) => Ok((response, promise)),
+            Err(fault) => {
+                finish.fault(fault);
+                Err(Answer::Faulty)
+            }
         }
-        finish.scope.cancel();
-        answer.response(finish.target.is_grpc())
     });
+    let (response, promise) =
+        checked.unwrap_or_else(|answer| (refuse(&finish, answer), Promise::default()));
     finish.note_headers(&response);
-    response.map(|body| ScopedBody::new(body, finish, asked))
+    finish.control.set_answered();
+    response.map(|body| ScopedBody::new(body, promise, finish))
+}
+
+/// The server's own answer in place of the handler's, whose scope ends.
+fn refuse(finish: &Finish, answer: Answer) -> Response<Body> {
+    if answer == Answer::Panicked {
+        metrics::counter!("server_handler_panics_total").increment(1);
+        // The panic hook has logged what and where, under the same trace.
+        let request = finish.target.describe();
+        let log = || tracing::error!(request, "a handler panicked");
+        finish.control.scope.enter(log);
+    }
+    finish.control.scope.cancel();
+    answer.response(finish)
 }

@@ -61,6 +61,13 @@ pub(super) struct Prefixed<S> {
     io: TokioIo<S>,
 }
 
+impl<S> Prefixed<S> {
+    /// The stream below, past the bytes that are given back.
+    pub(super) fn io_mut(&mut self) -> &mut S {
+        self.io.inner_mut()
+    }
+}
+
 impl<S: AsyncRead + Unpin> hyper::rt::Read for Prefixed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,

@@ -4,10 +4,9 @@ mod logs;
 mod panics;
 mod process;
 mod prometheus;
+mod trace_field;
 
-use std::ffi::OsString;
-
-pub(crate) use logs::flush;
+pub(crate) use logs::{flush, set_filter};
 pub(crate) use prometheus::render;
 
 /// Keeps telemetry going; dropping it writes out the logs.
@@ -16,9 +15,8 @@ pub(crate) struct Telemetry {}
 
 impl Telemetry {
     /// Installs what has not been installed yet; calling it again is harmless.
-    pub(crate) fn install(name: &'static str, args: &[OsString]) -> Self {
-        let filter = crate::args::peek(args, "log", "RUST_LOG");
-        logs::install(name, filter.as_deref());
+    pub(crate) fn install(name: &'static str, filter: Option<&str>) -> Self {
+        logs::install(name, filter);
         prometheus::install();
         panics::install();
         Self {}

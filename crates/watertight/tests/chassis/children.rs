@@ -9,8 +9,8 @@ use testkit::{ChildGuard, TempDir, temp_dir, wait_until};
 use watertight::{App, axum, run_from};
 
 /// Where a child finds what it should be, and where it writes to.
-const SERVICE: &str = "WATERTIGHT_TEST_SERVICE";
-const DIR: &str = "WATERTIGHT_TEST_DIR";
+const SERVICE: &str = "TEST_SERVICE";
+const DIR: &str = "TEST_DIR";
 
 /// The body of every child process; without the variables it does nothing.
 #[test]
@@ -35,8 +35,8 @@ fn args(dir: &Path, more: &[&str]) -> Vec<std::ffi::OsString> {
         "child",
         "--listen",
         "127.0.0.1:0",
-        "--unready-ms",
-        "0",
+        "--unready",
+        "0s",
         &ready,
     ];
     fixed.iter().chain(more).map(Into::into).collect()
@@ -46,7 +46,7 @@ fn args(dir: &Path, more: &[&str]) -> Vec<std::ffi::OsString> {
 fn stuck(dir: &Path) -> ExitCode {
     run_from(
         "stuck",
-        args(dir, &["--workers", "1", "--drain-ms", "0"]),
+        args(dir, &["--workers", "1", "--drain", "0s"]),
         async |app: App| {
             Ok(
                 app.every("stuck", LIVENESS, |_scope| -> std::future::Ready<()> {
@@ -68,13 +68,17 @@ fn hanging(dir: &Path) -> ExitCode {
     });
     run_from(
         "hanging",
-        args(dir, &["--drain-ms", "50"]),
+        args(dir, &["--drain", "50ms"]),
         async |app: App| {
             let panics = app
                 .scope()
                 .spawn("doomed", async { panic!("for the test") });
             let _: Result<(), _> = panics.await;
-            Ok(app.http(axum::Router::new().route("/hang/{id}", hang)))
+            let panic = async || -> &'static str { panic!("in a handler") };
+            let router = axum::Router::new()
+                .route("/hang/{id}", hang)
+                .route("/panic", axum::routing::get(panic));
+            Ok(app.http(router))
         },
     )
 }
@@ -154,6 +158,7 @@ async fn shutdown_names_the_requests_it_cut_off() {
             .await
             .contains(r#"task_panics_total{task="doomed"} 1"#)
     );
+    let panicked = get(listen, "/panic", "").await;
     let caller = get(listen, "/hang/7", "");
     let end = async {
         let reached = hanging.dir.path().join("reached");
@@ -171,6 +176,13 @@ async fn shutdown_names_the_requests_it_cut_off() {
         "{log}"
     );
     assert!(log.contains(r#""task":"doomed""#), "{log}");
+    // Whoever quotes the id of an answer leads to both lines of its panic.
+    let (_, id) = panicked.split_once("x-trace-id: ").unwrap();
+    let id = format!(r#""trace_id":"{}""#, &id[..32]);
+    let told: Vec<_> = log.lines().filter(|line| line.contains(&id)).collect();
+    assert_eq!(told.len(), 2, "{log}");
+    assert!(told[0].contains("in a handler"), "{log}");
+    assert!(told[1].contains(r#""request":"GET /panic""#), "{log}");
 }
 
 #[test]

@@ -20,7 +20,8 @@ pub(crate) const LIVENESS: Duration = Duration::from_secs(60);
 /// `grpc-timeout` it got; `Left` the milliseconds left in its scope; `Hang`
 /// never answers; `Panic` does; `Next` asks the next hop for its `Timeout`;
 /// `Stream` sends three items and then hangs; `StreamSlow` sends two with a
-/// pause; `SpawnLate` waits for the gate and then spawns; `Child` leaves a task behind in the request's scope.
+/// pause; `Trace` tells the trace it is in, `NextTrace` also the next hop's;
+/// `SpawnLate` waits for the gate and then spawns; `Child` leaves a task behind in the request's scope.
 #[derive(Clone, Default)]
 pub(crate) struct Echo {
     pub(crate) next: Option<GrpcChannel>,
@@ -91,6 +92,14 @@ impl UnaryService<String> for Method {
             Ok(Response::new(match method.as_str() {
                 "Say" => request.into_inner(),
                 "Timeout" => timeout_header(&request),
+                "Trace" => trace_header(&request),
+                "NextTrace" => match echo.next.clone() {
+                    Some(next) => {
+                        let here = trace_header(&request);
+                        format!("{here} {}", call(next, "Trace", String::new()).await?)
+                    }
+                    None => return Err(Status::failed_precondition("no next hop")),
+                },
                 "Left" => left_ms(&request).to_string(),
                 "Hang" => std::future::pending().await,
                 "Panic" => std::panic::resume_unwind(Box::new("asked to")),
@@ -159,6 +168,14 @@ fn timeout_header(request: &Request<String>) -> String {
         .to_owned()
 }
 
+/// `traceparent` as it came, and the trace of the request's scope.
+fn trace_header(request: &Request<String>) -> String {
+    let value = request.metadata().get("traceparent");
+    let value = value.and_then(|value| value.to_str().ok());
+    let scope = request.scope().trace().unwrap();
+    format!("{} {scope}", value.unwrap_or("none"))
+}
+
 fn left_ms(request: &Request<String>) -> u128 {
     request.deadline().left().unwrap_or_default().as_millis()
 }
@@ -218,7 +235,7 @@ pub(crate) async fn stream(
 
 /// An app with quick shutdown on a free port.
 pub(crate) fn app(extra: &[&str]) -> App {
-    let fixed = ["test", "--listen", "127.0.0.1:0", "--unready-ms", "0"];
+    let fixed = ["test", "--listen", "127.0.0.1:0", "--unready", "0s"];
     App::new("test", fixed.iter().chain(extra).map(Into::into).collect())
 }
 
@@ -232,7 +249,7 @@ pub(crate) async fn echo_server(echo: Echo, extra: &[&str]) -> (Running, GrpcCha
 /// A bare HTTP/2 connection: every header passes, and only the server watches deadlines.
 pub(crate) async fn raw_channel(
     running: &Running,
-) -> impl tonic::client::GrpcService<Body, ResponseBody = hyper::body::Incoming> + Clone {
+) -> impl tonic::client::GrpcService<Body, ResponseBody = hyper::body::Incoming> + Clone + use<> {
     let addr = running.addr();
     let tcp = tokio::net::TcpStream::connect(addr).await.unwrap();
     let exec = hyper_util::rt::TokioExecutor::new();

@@ -172,6 +172,39 @@ async fn http_timeouts_follow_the_same_rules() {
 }
 
 #[tokio::test]
+async fn a_route_may_have_deadlines_of_its_own() {
+    let long = watertight::RouteTimeouts {
+        default: Duration::from_secs(600),
+        max: Duration::from_secs(3600),
+    };
+    let short = watertight::RouteTimeouts {
+        default: Duration::from_millis(50),
+        max: Duration::from_millis(50),
+    };
+    let hang = axum::routing::get(async || std::future::pending::<&'static str>().await);
+    let running = app(&[])
+        .grpc(Echo::default())
+        .http(axum::Router::new().route("/hang", hang))
+        .route_timeouts("/test.Echo/Left", long)
+        .route_timeouts("/hang", short)
+        .start()
+        .await
+        .unwrap();
+    let channel = raw_channel(&running).await;
+    let left = async |timeout: Option<&'static str>| -> u64 {
+        let request = timeout.map_or_else(|| Request::new(String::new()), with_timeout);
+        let left = call_with(channel.clone(), "Left", request).await.unwrap();
+        left.parse().unwrap()
+    };
+    assert!((30_000..=600_000).contains(&left(None).await));
+    assert!((600_001..=3_600_000).contains(&left(Some("99999999H")).await));
+    // Neither the default nor what the caller asks for: the route's maximum.
+    let answer = get(running.addr(), "/hang", "x-request-timeout: 60000\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
+    running.shutdown().await;
+}
+
+#[tokio::test]
 async fn what_a_request_spawned_ends_with_it() {
     let echo = Echo::default();
     let (running, channel) = echo_server(echo.clone(), &[]).await;

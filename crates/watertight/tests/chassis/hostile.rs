@@ -1,20 +1,15 @@
 //! Peers that stall, flood or pile up.
 
 use crate::common::{Echo, LIVENESS, call, echo_server};
-use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use testkit::wait_until_async;
+use testkit::wire::{PREFACE, settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::Code;
 use watertight::{ListenerTag, PlainTcp, Routes, Scope, Server, ServerConfig, axum, bind};
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
 
 fn start(config: ServerConfig) -> (Scope, Server, SocketAddr) {
     let scope = Scope::root("test");
@@ -72,7 +67,7 @@ async fn a_peer_that_answers_no_ping_is_closed() {
     let (scope, _server, addr) = start(config);
     let mut tcp = TcpStream::connect(addr).await.unwrap();
     tcp.write_all(PREFACE).await.unwrap();
-    tcp.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
+    tcp.write_all(&settings(&[])).await.unwrap();
     closed(&mut tcp).await;
     assert!(scope.close(LIVENESS).await.is_empty());
 }
@@ -97,74 +92,6 @@ async fn connections_beyond_the_cap_are_closed_at_once() {
     wait_until_async(LIVENESS, async || server.connections() == 1).await;
     assert!(crate::common::get(addr, "/", "").await.ends_with("home"));
     assert!(scope.close(Duration::ZERO).await.is_empty());
-}
-
-/// One HTTP/2 frame.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = vec![len[1], len[2], len[3], kind, flags];
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
-
-/// Sends what `request` makes of each stream id until the server hangs up;
-/// how many it took.
-async fn flood(addr: SocketAddr, request: impl Fn(u32) -> Vec<u8>) -> u32 {
-    const ENOUGH: u32 = 50_000;
-    let tcp = TcpStream::connect(addr).await.unwrap();
-    let (mut read, mut write) = tcp.into_split();
-    let drain = async move {
-        let mut sink = vec![0; 64 * 1024];
-        while !matches!(read.read(&mut sink).await, Ok(0) | Err(_)) {}
-    };
-    let send = async move {
-        let hello = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
-        let mut sent: io::Result<()> = write.write_all(&hello).await;
-        let mut streams = 0;
-        while sent.is_ok() && streams < ENOUGH {
-            sent = write.write_all(&request(2 * streams + 1)).await;
-            streams += 1;
-        }
-        streams
-    };
-    // Whichever side notices first that the server has hung up.
-    let (streams, ()) = tokio::time::timeout(LIVENESS, futures_util::future::join(send, drain))
-        .await
-        .expect("the connection stayed open");
-    assert!(
-        streams < ENOUGH,
-        "the server took {streams} streams without hanging up"
-    );
-    streams
-}
-
-/// `GET / http` with indexed fields, and a literal authority.
-const GET: &[u8] = &[0x82, 0x84, 0x86, 0x41, 0x01, b't'];
-
-#[tokio::test]
-async fn rapid_resets_end_the_connection() {
-    let (scope, _server, addr) = start(ServerConfig::default());
-    flood(addr, |id| {
-        let cancel = 8_u32.to_be_bytes();
-        [
-            frame(HEADERS, 0x5, id, GET),
-            frame(RST_STREAM, 0, id, &cancel),
-        ]
-        .concat()
-    })
-    .await;
-    assert!(crate::common::get(addr, "/", "").await.ends_with("home"));
-    assert!(scope.close(LIVENESS).await.is_empty());
-}
-
-#[tokio::test]
-async fn malformed_requests_end_the_connection() {
-    let (scope, _server, addr) = start(ServerConfig::default());
-    // No :path, which makes the server reset each stream by itself.
-    flood(addr, |id| frame(HEADERS, 0x5, id, &[0x82, 0x86])).await;
-    assert!(crate::common::get(addr, "/", "").await.ends_with("home"));
-    assert!(scope.close(LIVENESS).await.is_empty());
 }
 
 #[tokio::test]

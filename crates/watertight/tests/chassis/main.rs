@@ -2,15 +2,19 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "a failed step fails the test; helpers are not covered by clippy.toml"
 )]
 
+mod answers;
+mod bad_requests;
 mod children;
 mod common;
+mod configuration;
 mod deadlines;
 mod hostile;
 mod process;
 mod protocols;
 mod shutdown;
+mod tls;
+mod traces;

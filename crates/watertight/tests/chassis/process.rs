@@ -69,7 +69,7 @@ async fn greet(addr: SocketAddr) -> String {
 
 #[tokio::test]
 async fn hello_serves_and_ends_in_order() {
-    let mut hello = start(&["--report-ms", "20", "--unready-ms", "0"]);
+    let mut hello = start(&["--report", "20ms", "--unready", "0s"]);
     assert_eq!(greet(hello.listen).await, "hello you");
     assert!(
         crate::common::get(hello.listen, "/count", "")
@@ -125,7 +125,7 @@ async fn hello_serves_and_ends_in_order() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let mut hello = start(&["--unready-ms", "600000"]);
+    let mut hello = start(&["--unready", "600000ms"]);
     hello.child.signal("INT");
     let draining = async || {
         crate::common::get(hello.admin, "/readyz", "")
@@ -178,7 +178,7 @@ fn bad_flags_and_help() {
         .unwrap();
     assert_eq!(child.wait(LIVENESS).code(), Some(0));
     assert!(
-        text.contains("--report-ms") && text.contains("--drain-ms"),
+        text.contains("--report") && text.contains("--drain"),
         "{text}"
     );
 }

@@ -18,14 +18,8 @@ fn router() -> axum::Router {
             "/v",
             route(async |r: http::Request<axum::body::Body>| format!("{:?}", r.version())),
         )
-        .route(
-            "/tag",
-            route(async |axum::Extension(tag): axum::Extension<ListenerTag>| tag.0),
-        )
-        .route(
-            "/peer",
-            route(async |axum::Extension(i): axum::Extension<ConnInfo>| i.peer.to_string()),
-        )
+        .route("/tag", route(async |tag: ListenerTag| tag.0))
+        .route("/peer", route(async |i: ConnInfo| i.peer.to_string()))
         .route(
             "/left",
             route(async |r: http::Request<axum::body::Body>| {

@@ -34,7 +34,7 @@ async fn requests_in_flight_are_finished() {
 #[tokio::test]
 async fn clients_that_hang_do_not_hold_up_the_end() {
     let echo = Echo::default();
-    let (running, channel) = echo_server(echo.clone(), &["--drain-ms", "200"]).await;
+    let (running, channel) = echo_server(echo.clone(), &["--drain", "200ms"]).await;
     let _silent = TcpStream::connect(running.addr()).await.unwrap();
     let hanging = async { call(channel, "Hang", String::new()).await };
     let end = async {

@@ -1,0 +1,208 @@
+//! Floods of frames, and honest traffic that must not be taken for one.
+
+use crate::common::{Edge, State, counter, fetch};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::convert::Infallible;
+use testkit::attack::Flood;
+use tonic::codegen::BoxFuture;
+use tonic::server::{Grpc, NamedService, StreamingService};
+use tonic::{Request, Response, Status, Streaming};
+use tonic_prost::ProstCodec;
+use watertight::{Routes, ServerConfig, axum};
+
+const ENOUGH: u32 = 400_000;
+
+/// A few thousand frames at once are enough for these tests.
+fn strict() -> ServerConfig {
+    ServerConfig {
+        control_frames_burst_max: 2_000,
+        ..ServerConfig::default()
+    }
+}
+
+/// The flood is ended, and others are served while it goes on and afterwards.
+async fn ended(flood: Flood) {
+    let edge = Edge::start(strict());
+    let healthy = async {
+        let mut served = 0;
+        loop {
+            assert!(fetch(edge.addr, "/", "").await.ends_with("home"));
+            served += 1;
+            if served == 5 {
+                return;
+            }
+        }
+    };
+    let (rounds, ()) = tokio::join!(flood.run(edge.addr, ENOUGH), healthy);
+    let rounds = rounds.unwrap();
+    assert!(
+        rounds < ENOUGH,
+        "{flood:?}: took {rounds} rounds without hanging up"
+    );
+    assert!(fetch(edge.addr, "/", "").await.ends_with("home"));
+    edge.no_connections().await;
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_flood_is_ended_and_others_are_served() {
+    let closed = r#"server_connections_closed_total{reason="control_frames"}"#;
+    for flood in Flood::ALL {
+        let before = counter(closed);
+        ended(flood).await;
+        // These h2 ends by its own limits, sooner.
+        let own = [
+            Flood::RapidReset,
+            Flood::Malformed,
+            Flood::EmptyData,
+            Flood::Continuation,
+        ];
+        if !own.contains(&flood) {
+            crate::common::grown(closed, before).await;
+        }
+    }
+}
+
+/// Sends back what comes.
+#[derive(Clone)]
+struct Mirror;
+
+impl NamedService for Mirror {
+    const NAME: &'static str = "test.Mirror";
+}
+
+impl StreamingService<Vec<u8>> for Mirror {
+    type Response = Vec<u8>;
+    type ResponseStream = Streaming<Vec<u8>>;
+    type Future = BoxFuture<Response<Self::ResponseStream>, Status>;
+
+    fn call(&mut self, request: Request<Streaming<Vec<u8>>>) -> Self::Future {
+        Box::pin(async move { Ok(Response::new(request.into_inner())) })
+    }
+}
+
+impl tower_service::Service<http::Request<tonic::body::Body>> for Mirror {
+    type Response = http::Response<tonic::body::Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
+        Box::pin(async move {
+            let mut grpc = Grpc::new(ProstCodec::<Vec<u8>, Vec<u8>>::default());
+            Ok(grpc.streaming(Mirror, request).await)
+        })
+    }
+}
+
+fn mirror(config: ServerConfig) -> Edge {
+    let grpc = tonic::service::Routes::new(Mirror);
+    let echo = axum::Router::new().route(
+        "/echo",
+        axum::routing::post(async |body: axum::body::Body| body),
+    );
+    let routes = Routes::new(grpc, vec!["test.Mirror"], echo);
+    Edge::with(config, routes, State::default())
+}
+
+/// No frame is free here: what passes was earned.
+fn miserly() -> ServerConfig {
+    ServerConfig {
+        control_frames_per_s_max: 0,
+        control_frames_burst_max: 100,
+        ..ServerConfig::default()
+    }
+}
+
+/// `many` messages of `size` bytes through the mirror.
+async fn through_the_mirror(many: usize, size: usize) {
+    let edge = mirror(miserly());
+    let channel = tonic::transport::Endpoint::from_shared(format!("http://{}", edge.addr))
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let messages = futures_util::stream::repeat_with(move || vec![7_u8; size]).take(many);
+    let codec = ProstCodec::<Vec<u8>, Vec<u8>>::default();
+    let path = "/test.Mirror/All".parse().unwrap();
+    let mut back = client
+        .streaming(Request::new(messages), path, codec)
+        .await
+        .unwrap()
+        .into_inner();
+    let mut got = 0;
+    while let Some(message) = back.message().await.unwrap() {
+        assert_eq!(message.len(), size);
+        got += 1;
+    }
+    assert_eq!(got, many);
+    drop((client, back));
+    edge.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tonic_client_that_streams_100_mib_both_ways_is_honest() {
+    through_the_mirror(1_600, 64 * 1024).await;
+    through_the_mirror(20_000, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hyper_client_that_measures_with_pings_is_honest() {
+    const MIB: usize = 100;
+    let edge = mirror(miserly());
+    let tcp = tokio::net::TcpStream::connect(edge.addr).await.unwrap();
+    // Adaptive windows send a ping for each round trip of data.
+    let (mut send, conn) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .adaptive_window(true)
+        .handshake(TokioIo::new(tcp))
+        .await
+        .unwrap();
+    drop(edge.scope.spawn("client", async move { drop(conn.await) }));
+    let chunk = Bytes::from(vec![7; 64 * 1024]);
+    let chunks =
+        futures_util::stream::repeat_with(move || Ok::<_, Infallible>(Frame::data(chunk.clone())));
+    let body = StreamBody::new(chunks.take(MIB * 16));
+    let request = http::Request::post("http://t/echo").body(body).unwrap();
+    let mut body = send.send_request(request).await.unwrap().into_body();
+    let mut got = 0;
+    while let Some(frame) = body.frame().await {
+        got += frame.unwrap().into_data().map_or(0, |data| data.len());
+    }
+    assert_eq!(got, MIB << 20);
+    edge.freed().await;
+    edge.scope.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_gives_up_all_its_calls_is_honest() {
+    let edge = Edge::start(miserly());
+    let tcp = tokio::net::TcpStream::connect(edge.addr).await.unwrap();
+    let (send, conn) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(tcp))
+            .await
+            .unwrap();
+    drop(edge.scope.spawn("client", async move { drop(conn.await) }));
+    for _ in 0..2_000 {
+        let mut send = send.clone();
+        let hang = http::Request::get("http://t/hang")
+            .body(String::new())
+            .unwrap();
+        let call = send.send_request(hang);
+        let soon = tokio::time::timeout(std::time::Duration::from_micros(500), call);
+        assert!(soon.await.is_err(), "it hangs, and the connection stays");
+    }
+    edge.freed().await;
+    edge.scope.cancel();
+}
