@@ -6,7 +6,7 @@ use shop_proto::{
     FILE_DESCRIPTOR_SET, MESSAGE_BYTES_MAX,
     payments::payments_service_server::PaymentsServiceServer,
 };
-use watertight::{App, BoxError};
+use watertight::{App, BoxError, CrashAt};
 
 use crate::{
     api::Grpc,
@@ -37,9 +37,10 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
 /// Safe: dropping it closes the store again.
 pub async fn build(mut app: App) -> Result<App, BoxError> {
     let cfg: Cfg = app.config()?;
-    let faults = cfg.crash.faults();
+    let faults = CrashAt::faults(cfg.crash_at.as_ref());
     let store: Arc<dyn PaymentStore> = Arc::new(SqliteStore::open(&cfg.data, faults.clone())?);
-    let provider = HttpProvider::new(app.http_client("provider"), &cfg.providers)?;
+    let urls: Vec<_> = cfg.provider.iter().map(ToString::to_string).collect();
+    let provider = HttpProvider::new(app.http_client("provider"), &urls)?;
     let payments = Payments::new(Arc::clone(&store), Arc::new(provider), cfg.limits(), faults);
     let sweeper = Arc::new(Sweeper::new(payments.clone(), cfg.sweeper()));
     let service = PaymentsServiceServer::new(Grpc::new(payments))
@@ -50,11 +51,7 @@ pub async fn build(mut app: App) -> Result<App, BoxError> {
         .reflection(FILE_DESCRIPTOR_SET)
         .ready_when("store", move || health.health())
         .on_shutdown("store", move || async move { store.close().await });
-    Ok(with_jobs(
-        app,
-        &sweeper,
-        Duration::from_millis(cfg.sweep_ms),
-    ))
+    Ok(with_jobs(app, &sweeper, cfg.sweep))
 }
 
 fn with_jobs(app: App, sweeper: &Arc<Sweeper>, period: Duration) -> App {

@@ -1,65 +1,56 @@
-//! The flags of the service.
+//! The settings of the service; the chassis' own come beside them.
 
 use std::{path::PathBuf, time::Duration};
+
+use watertight::CrashAt;
+use watertight::config::{Checks, Url};
 
 use crate::service::{Limits, SweeperSettings};
 
 /// The shortest wait before a payment in doubt is checked.
 const CHECK_WAIT_MIN: Duration = Duration::from_millis(100);
 
-/// Settings of payments; the chassis' own flags come beside them.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Cfg {
-    /// Directory of the database; one process at a time.
-    #[arg(long, env = "PAYMENTS_DATA", value_name = "DIR")]
-    pub data: PathBuf,
+watertight::settings! {
+    /// Settings of payments.
+    [payments, check = check]
+    pub struct Cfg {
+        /// Directory of the database; one process at a time.
+        pub data: PathBuf = required()
+            .wrong("an empty directory has no payments: what was authorized can't be captured")
+            .metric("watertight_store_file_bytes"),
+        /// An endpoint of the provider. May be given several times; calls go to them in turn.
+        pub provider: Vec<Url> = required()
+            .wrong("no payment goes through, every order is in doubt until it times out")
+            .metric("payments_provider_attempts_total"),
+        /// Time for one call to the provider, all attempts together.
+        pub provider_call: Duration = default("1500ms").range("10ms", "1m")
+            .breaks("answers come too late and payments are in doubt", "a stuck provider holds callers for longer")
+            .metric("payments_provider_attempts_total, payments_asks_total"),
+        /// Calls that may be in flight; one more is refused. A few times what the provider does side by side: more would only wait for their deadlines.
+        pub in_flight_max: u32 = default("512").range("1", "100000")
+            .breaks("payments are refused while the provider has room", "a slow provider makes calls pile up")
+            .metric("grpc_server_requests_total"),
+        /// How often standing intents are looked for.
+        pub sweep: Duration = default("1s").range("10ms", "1h")
+            .breaks("the database is busy with looking", "payments in doubt stay so for longer")
+            .metric("payments_intents_swept_total"),
+        /// An intent younger than this is left to its caller.
+        pub intent_age_min: Duration = default("3s").range("0s", "1h")
+            .breaks("the sweeper and callers do the same work", "payments in doubt stay so for longer")
+            .metric("payments_intents_swept_total, payments_checks_total"),
+        /// How long finished payments and journal entries are kept; longer than orders can be cancelled, because what is deleted can't be refunded here.
+        pub retention: Duration = default("100d").range("1m", "3650d")
+            .breaks("a late cancellation can't be refunded", "the database grows by every payment of that time")
+            .metric("watertight_store_file_bytes"),
+        /// Die with SIGKILL when POINT is passed the Nth time.
+        pub crash_at: Option<CrashAt> = optional().hidden(),
+    }
+}
 
-    /// An endpoint of the provider, http://HOST:PORT. May be given several
-    /// times; calls go to them in turn.
-    #[arg(
-        long = "provider",
-        env = "PAYMENTS_PROVIDER",
-        value_name = "URL",
-        required = true,
-        value_delimiter = ','
-    )]
-    pub providers: Vec<String>,
-
-    /// Time for one call to the provider, all attempts together.
-    #[arg(long, env = "PAYMENTS_PROVIDER_TIME_MS_MAX", value_name = "MS", default_value_t = 1_500,
-          value_parser = clap::value_parser!(u64).range(10..=60_000))]
-    pub provider_time_ms_max: u64,
-
-    /// Calls that may be in flight; one more is refused. A few times what the
-    /// provider does side by side: more would only wait for their deadlines.
-    #[arg(long, env = "PAYMENTS_IN_FLIGHT_MAX", value_name = "N", default_value_t = 512,
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub in_flight_max: u32,
-
-    /// How often standing intents are looked for.
-    #[arg(long, env = "PAYMENTS_SWEEP_MS", value_name = "MS", default_value_t = 1_000,
-          value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
-    pub sweep_ms: u64,
-
-    /// An intent younger than this is left to its caller.
-    #[arg(
-        long,
-        env = "PAYMENTS_INTENT_AGE_MS_MIN",
-        value_name = "MS",
-        default_value_t = 3_000
-    )]
-    pub intent_age_ms_min: u64,
-
-    /// How long finished payments and journal entries are kept; longer than
-    /// orders can be cancelled, because what is deleted can't be refunded here.
-    /// 60 s to 10 years; default: 100 days.
-    #[arg(long, env = "PAYMENTS_RETENTION_MS", value_name = "MS", default_value_t = 100 * 24 * 3_600_000,
-          value_parser = clap::value_parser!(u64).range(60_000..=315_360_000_000))]
-    pub retention_ms: u64,
-
-    /// What tests set.
-    #[command(flatten)]
-    pub crash: watertight::CrashArgs,
+fn check(cfg: &Cfg, checks: &mut Checks<'_>) {
+    if cfg.provider.is_empty() {
+        checks.fail("provider", "must name at least one endpoint", &[]);
+    }
 }
 
 impl Cfg {
@@ -67,10 +58,10 @@ impl Cfg {
     #[must_use]
     pub fn limits(&self) -> Limits {
         Limits {
-            provider_time_max: Duration::from_millis(self.provider_time_ms_max),
+            provider_time_max: self.provider_call,
             in_flight_max: self.in_flight_max as usize,
             // As with intents: what is young is left to its caller.
-            check_wait_min: Duration::from_millis(self.intent_age_ms_min).max(CHECK_WAIT_MIN),
+            check_wait_min: self.intent_age_min.max(CHECK_WAIT_MIN),
         }
     }
 
@@ -78,8 +69,8 @@ impl Cfg {
     #[must_use]
     pub fn sweeper(&self) -> SweeperSettings {
         SweeperSettings {
-            age_min: Duration::from_millis(self.intent_age_ms_min),
-            retention: Duration::from_millis(self.retention_ms),
+            age_min: self.intent_age_min,
+            retention: self.retention,
             ..SweeperSettings::default()
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use watertight::{App, BoxError};
+use watertight::{App, BoxError, CrashAt};
 
 use crate::{
     api::{self, Switches},
@@ -33,29 +33,21 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
 ///
 /// # Errors
 ///
-/// Bad flags, more than [`ENDPOINTS_MAX`] endpoints, or a ledger that can't be
-/// opened.
+/// A bad configuration, or a ledger that can't be opened.
 ///
 /// # Cancel safety
 ///
 /// Safe: dropping it closes the ledger again.
 pub async fn build(mut app: App) -> Result<App, BoxError> {
     let cfg: Cfg = app.config()?;
-    if cfg.endpoints.len() > ENDPOINTS_MAX {
-        return Err(format!(
-            "at most {ENDPOINTS_MAX} endpoints, got {}",
-            cfg.endpoints.len()
-        )
-        .into());
-    }
-    let faults = cfg.crash.faults();
+    let faults = CrashAt::faults(cfg.crash_at.as_ref());
     let ledger = Ledger::open(&cfg.data, faults)?;
     let tags = std::iter::once("main")
         .chain(TAGS)
-        .take(cfg.endpoints.len() + 1);
+        .take(cfg.endpoint.len() + 1);
     let switches = Switches::new(tags, &cfg.faults);
     let (health, closing) = (ledger.clone(), ledger.clone());
-    for (addr, tag) in cfg.endpoints.iter().zip(TAGS) {
+    for (addr, tag) in cfg.endpoint.iter().zip(TAGS) {
         app = app.also_listen(*addr, tag);
     }
     Ok(app

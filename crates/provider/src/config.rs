@@ -1,36 +1,54 @@
-//! The flags of the stub.
+//! The settings of the stub; the chassis' own come beside them.
 
 use std::{net::SocketAddr, path::PathBuf};
+
+use watertight::CrashAt;
+use watertight::config::{Checks, Kind, Value};
 
 use crate::faults::FaultPlan;
 
 /// How many extra listeners one stub may have.
 pub const ENDPOINTS_MAX: usize = 8;
 
-/// Settings of the provider stub; the chassis' own flags come beside them.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Cfg {
-    /// Directory of the ledger; one process at a time.
-    #[arg(long, env = "PROVIDER_DATA", value_name = "DIR")]
-    pub data: PathBuf,
-
-    /// Another listener over the same ledger, with faults of its own. May be
-    /// given up to eight times.
-    #[arg(long = "endpoint", value_name = "ADDR")]
-    pub endpoints: Vec<SocketAddr>,
-
-    /// Faults that every listener starts with, as JSON; PUT /control changes
-    /// them per listener.
-    #[arg(long, env = "PROVIDER_FAULTS", value_name = "JSON", default_value = "{}", value_parser = plan)]
-    pub faults: FaultPlan,
-
-    /// What tests set.
-    #[command(flatten)]
-    pub crash: watertight::CrashArgs,
+watertight::settings! {
+    /// Settings of the provider stub.
+    [provider, check = check]
+    pub struct Cfg {
+        /// Directory of the ledger; one process at a time.
+        pub data: PathBuf = required()
+            .wrong("an empty ledger knows no payment: all that was taken is missing")
+            .metric("watertight_store_file_bytes"),
+        /// Another listener over the same ledger, with faults of its own. May be given up to eight times.
+        pub endpoint: Vec<SocketAddr> = optional()
+            .wrong("callers of a missing endpoint are refused")
+            .metric("server_connections"),
+        /// Faults that every listener starts with, as JSON; PUT /control changes them per listener.
+        pub faults: FaultPlan = default("{}")
+            .wrong("calls fail, or lose their answers, as often as it says")
+            .metric("http_server_requests_total"),
+        /// Die with SIGKILL when POINT is passed the Nth time.
+        pub crash_at: Option<CrashAt> = optional().hidden(),
+    }
 }
 
-fn plan(json: &str) -> Result<FaultPlan, String> {
-    let plan: FaultPlan = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    plan.check()?;
-    Ok(plan)
+fn check(cfg: &Cfg, checks: &mut Checks<'_>) {
+    let given = cfg.endpoint.len();
+    if given > ENDPOINTS_MAX {
+        let what = format!("{given} are too many: at most {ENDPOINTS_MAX}");
+        checks.fail("endpoint", what, &[]);
+    }
+}
+
+impl Value for FaultPlan {
+    const KIND: Kind = Kind::text("JSON");
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let plan: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    fn show(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
 }

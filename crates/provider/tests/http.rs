@@ -23,8 +23,8 @@ async fn serve(data: &Path, flags: &[&str]) -> Running {
         "provider",
         "--listen",
         "127.0.0.1:0",
-        "--unready-ms",
-        "0",
+        "--unready",
+        "0s",
         "--data",
     ];
     let mut args: Vec<OsString> = fixed.iter().map(Into::into).collect();

@@ -129,7 +129,7 @@ async fn the_sweeper_resumes_what_a_crash_left() {
             .is_err()
     );
     process.crashed();
-    let flags = ["--sweep-ms", "20", "--intent-age-ms-min", "0"];
+    let flags = ["--sweep", "20ms", "--intent-age-min", "0s"];
     let data = dir.path().join("payments");
     let (_running, client) = shop::serve(&data, &stub.endpoints(), &flags).await;
     let client = &client;

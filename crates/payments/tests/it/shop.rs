@@ -91,12 +91,12 @@ pub(crate) struct Shop {
 impl Shop {
     /// Starts both; the sweeper stays away.
     pub(crate) async fn start() -> Self {
-        Self::with(&["--sweep-ms", "3600000", "--intent-age-ms-min", "3600000"]).await
+        Self::with(&["--sweep", "3600000ms", "--intent-age-min", "3600000ms"]).await
     }
 
     /// Starts both; the sweeper comes often.
     pub(crate) async fn swept() -> Self {
-        Self::with(&["--sweep-ms", "20", "--intent-age-ms-min", "0"]).await
+        Self::with(&["--sweep", "20ms", "--intent-age-min", "0s"]).await
     }
 
     async fn with(flags: &[&str]) -> Self {
@@ -165,8 +165,8 @@ impl Shop {
 
 /// A payments service on its own.
 pub(crate) async fn serve(data: &Path, endpoints: &[String], flags: &[&str]) -> (Running, Client) {
-    let time = PROVIDER_TIME.as_millis().to_string();
-    let mut all = vec!["--provider-time-ms-max", &time];
+    let time = format!("{}ms", PROVIDER_TIME.as_millis());
+    let mut all = vec!["--provider-call", &time];
     all.extend(endpoints.iter().flat_map(|url| ["--provider", url]));
     all.extend(flags);
     let args = args("payments", data, all);
@@ -252,14 +252,7 @@ pub(crate) fn args<'a>(
     data: &Path,
     flags: impl IntoIterator<Item = &'a str>,
 ) -> Vec<OsString> {
-    let fixed = [
-        name,
-        "--listen",
-        "127.0.0.1:0",
-        "--unready-ms",
-        "0",
-        "--data",
-    ];
+    let fixed = [name, "--listen", "127.0.0.1:0", "--unready", "0s", "--data"];
     let mut args: Vec<OsString> = fixed.iter().map(Into::into).collect();
     args.push(data.into());
     args.extend(flags.into_iter().map(Into::into));

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::{body::Bytes, extract::FromRequestParts, http::request::Parts};
 use serde::{Deserialize, de::DeserializeOwned};
-use watertight::{Deadline, ListenerTag, RequestScope};
+use watertight::{Deadline, RequestScope};
 
 use crate::authorization::AMOUNT_MAX;
 
@@ -22,9 +22,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let tag = parts.extensions.get::<ListenerTag>();
+        let conn = parts.conn();
         Ok(Self {
-            tag: tag.map_or("main", |tag| tag.0),
+            tag: conn.map_or("main", |conn| conn.tag.0),
             deadline: parts.deadline(),
         })
     }
