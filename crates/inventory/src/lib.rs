@@ -10,7 +10,7 @@
 use std::{ffi::OsString, process::ExitCode, sync::Arc, time::Duration};
 
 use shop_proto::inventory::inventory_service_server::InventoryServiceServer;
-use watertight::{App, BoxError};
+use watertight::{App, BoxError, CrashAt};
 
 mod api;
 mod config;
@@ -43,7 +43,7 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
 /// Nothing is served yet; a store that was opened is closed again.
 pub async fn build(mut app: App) -> Result<App, BoxError> {
     let cfg: Cfg = app.config()?;
-    let store = SqliteStock::open(&cfg.data, cfg.crash.faults())?;
+    let store = SqliteStock::open(&cfg.data, CrashAt::faults(cfg.crash_at.as_ref()))?;
     let (health, closing) = (store.clone(), store.clone());
     let inventory = Inventory::new(Arc::new(store), cfg.limits());
     let sweeper = inventory.clone();

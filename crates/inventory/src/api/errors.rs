@@ -112,6 +112,15 @@ pub(super) fn receipt(refusal: ReceiptRefusal, sku: &Sku) -> Status {
     }
 }
 
+pub(super) fn import_id_reused() -> Status {
+    refused(
+        Code::AlreadyExists,
+        DOMAIN,
+        "IMPORT_ID_REUSED",
+        "the import id stands for other rows",
+    )
+}
+
 pub(super) fn watchers(error: TooManyWatchers) -> Status {
     let code = Code::ResourceExhausted;
     retryable(

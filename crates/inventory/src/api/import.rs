@@ -9,7 +9,7 @@ use super::errors::{self, DOMAIN};
 use super::validate;
 use crate::model::RejectedRow;
 use crate::service::Inventory;
-use crate::store::ImportBatch;
+use crate::store::{ImportBatch, ImportPlace};
 
 /// Rows of one message.
 const MESSAGE_ROWS_MAX: usize = 1_000;
@@ -17,7 +17,8 @@ const MESSAGE_ROWS_MAX: usize = 1_000;
 const REJECTED_LISTED_MAX: usize = 1_000;
 
 /// Takes the stream to its end, or to the first message that is no message of
-/// an import; what was taken before stays, and the same import id goes on there.
+/// an import, or not of this one; what was taken before stays, and the same
+/// import id with the same rows goes on there.
 pub(super) async fn import(
     inventory: &Inventory,
     request: Request<Streaming<pb::ImportCatalogRequest>>,
@@ -29,6 +30,8 @@ pub(super) async fn import(
         import.take(inventory, by, message).await?;
     }
     match import.id {
+        // It ended before what is remembered: nothing shows that it is the same.
+        Some(_) if !import.is_same => Err(errors::import_id_reused()),
         Some(_) => Ok(import.answer),
         None => Err(invalid(
             DOMAIN,
@@ -41,8 +44,10 @@ pub(super) async fn import(
 #[derive(Default)]
 struct Import {
     id: Option<String>,
-    /// Rows seen so far, good or bad.
-    rows: i64,
+    /// How far it has come.
+    place: ImportPlace,
+    /// Whether the rows so far were found to be those that the id stands for.
+    is_same: bool,
     answer: pb::ImportCatalogResponse,
 }
 
@@ -60,23 +65,19 @@ impl Import {
             return Err(invalid(DOMAIN, "items", why));
         }
         let (mut rows, mut bad) = (Vec::with_capacity(count), Vec::new());
+        let mut row = self.place.rows;
         for item in &message.items {
-            self.rows += 1;
+            row += 1;
             match validate::row(item) {
-                Ok(row) => rows.push((self.rows, row)),
-                Err((field, reason)) => bad.push(RejectedRow {
-                    row: self.rows,
-                    field,
-                    reason,
-                }),
+                Ok(good) => rows.push((row, good)),
+                Err((field, reason)) => bad.push(RejectedRow { row, field, reason }),
             }
         }
-        let batch = ImportBatch {
-            import_id,
-            rows,
-            last_row: self.rows,
-        };
+        let batch = ImportBatch::new(import_id, self.place, rows, row);
+        self.place = batch.end();
         let done = inventory.import(by, batch).await.map_err(errors::store)?;
+        let done = done.map_err(|_other| errors::import_id_reused())?;
+        self.is_same = done.is_same;
         self.answer.imported += done.taken;
         self.answer.already_imported += done.already;
         bad.extend(done.rejected);

@@ -11,7 +11,8 @@ use watertight_store::StoreError;
 
 use crate::model::{Line, ReserveRefusal, Reserved, Stock};
 use crate::store::{
-    Changed, ImportBatch, Imported, Receipt, ReceiptRefusal, ReservationLost, Reserve, StockStore,
+    Changed, ImportBatch, ImportIdReused, Imported, Receipt, ReceiptRefusal, ReservationLost,
+    Reserve, StockStore,
 };
 
 pub use watch::{TooManyWatchers, Watch};
@@ -168,7 +169,11 @@ impl Inventory {
     /// # Cancel safety
     ///
     /// As [`Inventory::reserve`]: the message is taken wholly or not at all.
-    pub async fn import(&self, by: Deadline, batch: ImportBatch) -> Result<Imported, StoreError> {
+    pub async fn import(
+        &self,
+        by: Deadline,
+        batch: ImportBatch,
+    ) -> Result<Result<Imported, ImportIdReused>, StoreError> {
         self.tell(self.store.import(by, batch).await)
     }
 

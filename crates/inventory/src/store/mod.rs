@@ -3,6 +3,7 @@
 //! [`StockStore`] is the seam at which another database can join; its
 //! conformance suite is `tests/store_conformance.rs`.
 
+mod import;
 mod sqlite;
 
 use futures_util::future::BoxFuture;
@@ -10,8 +11,11 @@ use shop_types::{OrderId, Sku};
 use watertight::Deadline;
 use watertight_store::StoreError;
 
-use crate::model::{CatalogRow, Line, RejectedRow, ReserveRefusal, Reserved, Stock};
+use crate::model::{Line, ReserveRefusal, Reserved, Stock};
 
+pub use import::{
+    Comparison, ImportBatch, ImportIdReused, ImportPlace, ImportRow, Imported, RowsDigest,
+};
 pub use sqlite::SqliteStock;
 
 /// The future of a durable step.
@@ -74,28 +78,6 @@ pub enum ReceiptRefusal {
     OtherReceipt,
 }
 
-/// Rows of an import: one message of the stream, one durable step.
-#[derive(Clone, Debug)]
-pub struct ImportBatch {
-    /// Names the import.
-    pub import_id: String,
-    /// Good rows with their numbers in the import, from 1, rising.
-    pub rows: Vec<(i64, CatalogRow)>,
-    /// Number of the last row of the message, good or bad.
-    pub last_row: i64,
-}
-
-/// What became of the rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Imported {
-    /// Rows taken.
-    pub taken: i64,
-    /// Rows that an earlier step of this import had dealt with.
-    pub already: i64,
-    /// Rows that contradict the catalogue.
-    pub rejected: Vec<RejectedRow>,
-}
-
 /// Durable steps of inventory, and the reads beside them.
 ///
 /// Each step is atomic, durable when it answers, and idempotent by the id it
@@ -126,8 +108,13 @@ pub trait StockStore: Send + Sync + 'static {
         receipt: Receipt,
     ) -> Step<'_, Changed<Result<Stock, ReceiptRefusal>>>;
 
-    /// Adds or changes catalogue rows.
-    fn import(&self, by: Deadline, batch: ImportBatch) -> Step<'_, Changed<Imported>>;
+    /// Adds or changes catalogue rows, if the import id doesn't stand for others
+    /// ([`ImportBatch::compare`]).
+    fn import(
+        &self,
+        by: Deadline,
+        batch: ImportBatch,
+    ) -> Step<'_, Changed<Result<Imported, ImportIdReused>>>;
 
     /// Gives back what at most `rows_max` reservations hold that have run out;
     /// answers how many there were. One whose row is bad is counted, logged,

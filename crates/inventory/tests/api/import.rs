@@ -1,6 +1,7 @@
 //! ImportCatalog: good rows are kept, bad ones come back.
 
 use shop_proto::inventory::*;
+use tonic::{Code, Status};
 
 use crate::support::*;
 
@@ -177,5 +178,111 @@ async fn streams_that_are_no_import_are_refused() {
         (1, 0, 0),
         "the first message stays"
     );
+    service.stop().await;
+}
+
+/// That the import id was refused for standing for other rows.
+fn assert_reused(answer: Result<ImportCatalogResponse, Status>) {
+    assert_refused(answer, Code::AlreadyExists, "IMPORT_ID_REUSED");
+}
+
+#[tokio::test]
+async fn an_import_id_stands_for_its_rows() {
+    let dir = testkit::temp_dir();
+    let mut service = Service::start(dir.path(), &[]).await;
+    let client = &mut service.client;
+    let tea = |quantity| item("tea", 1, "EUR", quantity);
+    let bad = || item("no spaces", 1, "EUR", 1);
+    let rows = || vec![tea(1), bad(), tea(2)];
+    let first = import(client, "i", vec![rows()]).await.unwrap();
+    assert_eq!((first.imported, first.rejected), (2, 1));
+    let renamed = CatalogItem {
+        name: "other".to_owned(),
+        ..tea(1)
+    };
+    for other in [
+        vec![item("cup", 1, "EUR", 1), bad(), tea(2)],
+        vec![item("tea", 2, "EUR", 1), bad(), tea(2)],
+        vec![renamed, bad(), tea(2)],
+        vec![tea(3), bad(), tea(2)],
+        // Mended, turned round, shorter, and longer with another beginning.
+        vec![tea(1), item("cup", 1, "EUR", 1), tea(2)],
+        vec![tea(2), bad(), tea(1)],
+        vec![tea(1), bad()],
+        vec![tea(1), tea(2), item("cup", 1, "EUR", 1)],
+        vec![],
+    ] {
+        assert_reused(import(client, "i", vec![other]).await);
+    }
+    assert_eq!(pieces(client, "tea").await, (3, 0, 0));
+    let sku = String::from("cup");
+    let cup = client.get_stock(GetStockRequest { sku }).await;
+    assert_refused(cup, Code::NotFound, "SKU_NOT_FOUND");
+    let again = import(client, "i", vec![rows()]).await.unwrap();
+    assert_eq!((again.imported, again.already_imported), (0, 2));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_repeat_may_have_other_messages_but_no_other_rows() {
+    let dir = testkit::temp_dir();
+    let mut service = Service::start(dir.path(), &[]).await;
+    let client = &mut service.client;
+    let row = |n: usize| item(&format!("sku-{n}"), 1, "EUR", 1);
+    let cut = |sizes: &[usize]| {
+        let mut rows = (0..9).map(row);
+        let messages = sizes.iter();
+        messages
+            .map(|size| rows.by_ref().take(*size).collect())
+            .collect::<Vec<Vec<_>>>()
+    };
+    import(client, "i", cut(&[2, 3])).await.unwrap();
+    for sizes in [&[5][..], &[2, 3], &[1, 1, 1, 1, 1], &[4, 1], &[1, 0, 4, 0]] {
+        let again = import(client, "i", cut(sizes)).await.unwrap();
+        assert_eq!((again.imported, again.already_imported), (0, 5));
+    }
+    // Other rows before, at and after a message's end; all that came before
+    // the remembered end is compared when it is reached.
+    for at in 0..5 {
+        for sizes in [&[8][..], &[2, 6], &[3, 3, 2], &[5, 3]] {
+            let mut messages = cut(sizes);
+            let mut rows = messages.iter_mut().flatten();
+            rows.nth(at).unwrap().quantity = 7;
+            assert_reused(import(client, "i", messages).await);
+        }
+    }
+    // It ends before that: nothing says whether it is the same.
+    assert_reused(import(client, "i", cut(&[2])).await);
+    assert_reused(import(client, "i", cut(&[2, 2])).await);
+    let page = ListStockRequest::default();
+    let stock = client.list_stock(page).await.unwrap().into_inner().stock;
+    assert_eq!(stock.len(), 5);
+    assert!(stock.iter().all(|stock| stock.received == 1), "{stock:?}");
+    let longer = import(client, "i", cut(&[4, 3, 2])).await.unwrap();
+    assert_eq!((longer.imported, longer.already_imported), (4, 5));
+    let whole = import(client, "i", cut(&[9])).await.unwrap();
+    assert_eq!((whole.imported, whole.already_imported), (0, 9));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_imports_with_one_id_one_is_taken_whole() {
+    let dir = testkit::temp_dir();
+    let mut service = Service::start(dir.path(), &[]).await;
+    for n in 0..20 {
+        let (id, sku) = (format!("i-{n}"), format!("sku-{n}"));
+        let send = |quantity| {
+            let (mut client, id) = (service.client.clone(), id.clone());
+            let rows = vec![item(&sku, 1, "EUR", quantity); 3];
+            async move { import(&mut client, &id, vec![rows]).await }
+        };
+        let (left, right) = tokio::join!(send(1), send(10));
+        let (taken, refused) = match left {
+            Ok(_) => (3, right),
+            Err(_) => (30, left),
+        };
+        assert_reused(refused);
+        assert_eq!(pieces(&mut service.client, &sku).await, (taken, 0, 0));
+    }
     service.stop().await;
 }

@@ -99,7 +99,7 @@ async fn the_last_piece_is_sold_once() {
 #[tokio::test]
 async fn a_reservation_runs_out_by_itself_and_is_taken_anew() {
     let dir = testkit::temp_dir();
-    let mut service = Service::start(dir.path(), &["--reservation-ttl-ms", "1000"]).await;
+    let mut service = Service::start(dir.path(), &["--reservation-ttl", "1000ms"]).await;
     let client = &mut service.client;
     stocked(client, "tea", 2).await;
     for n in 1..=2 {

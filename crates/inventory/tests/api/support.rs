@@ -20,7 +20,7 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start(dir: &Path, flags: &[&str]) -> Self {
-        let mut args = vec!["inventory", "--listen", "127.0.0.1:0", "--unready-ms", "0"];
+        let mut args = vec!["inventory", "--listen", "127.0.0.1:0", "--unready", "0s"];
         args.extend(flags);
         let mut args: Vec<_> = args.into_iter().map(Into::into).collect();
         args.extend(["--data".into(), dir.as_os_str().to_owned()]);

@@ -1,7 +1,7 @@
 //! The cases.
 
 use inventory::model::{RECEIPT_MAX, RECEIVED_MAX, ReserveRefusal};
-use inventory::store::{Receipt, ReceiptRefusal};
+use inventory::store::{ImportIdReused, ImportPlace, Receipt, ReceiptRefusal};
 use shop_types::{Currency, Money, MoneyError};
 
 use crate::support::*;
@@ -55,7 +55,7 @@ pub(crate) async fn refuses_totals_that_are_none(b: &Backend) {
         row("dollar", Money::new(1, Currency::USD), 10),
         row("euro", eur(1), 10),
     ];
-    assert_eq!(b.import("i", 1, rows).await.taken, 3);
+    assert_eq!(b.import("i", rows).await.taken, 3);
     let overflow = ReserveRefusal::Total(MoneyError::Overflow);
     assert_eq!(
         b.reserve(1, &[line("dear", 3)]).await,
@@ -77,7 +77,7 @@ pub(crate) async fn repeating_a_hold_gives_the_same_answer(b: &Backend) {
     b.stocked("tea", 10).await;
     let lines = [line("tea", 4)];
     let first = b.reserve(1, &lines).await.unwrap();
-    let dearer = b.import("dearer", 1, vec![row("tea", eur(999), 0)]).await;
+    let dearer = b.import("dearer", vec![row("tea", eur(999), 0)]).await;
     assert_eq!(dearer.taken, 1);
     b.pass(1_000);
     assert_eq!(
@@ -237,9 +237,9 @@ pub(crate) async fn receipts_count_once(b: &Backend) {
 
 pub(crate) async fn imports_count_once_and_go_on(b: &Backend) {
     let rows = || vec![row("a", eur(1), 5), row("b", eur(2), 5)];
-    let first = b.import("spring", 1, rows()).await;
+    let first = b.import("spring", rows()).await;
     assert_eq!((first.taken, first.already), (2, 0));
-    let again = b.import("spring", 1, rows()).await;
+    let again = b.import("spring", rows()).await;
     assert_eq!(
         (again.taken, again.already),
         (0, 2),
@@ -248,13 +248,80 @@ pub(crate) async fn imports_count_once_and_go_on(b: &Backend) {
     // Cut after the first message, then sent again in larger messages.
     let mut longer = rows();
     longer.push(row("c", eur(3), 5));
-    let went_on = b.import("spring", 1, longer).await;
+    let went_on = b.import("spring", longer).await;
     assert_eq!((went_on.taken, went_on.already), (1, 2));
     assert_eq!(b.pieces("a").await, (5, 0, 0));
     assert_eq!(b.pieces("c").await, (5, 0, 0));
-    let other = b.import("summer", 1, rows()).await;
+    let other = b.import("summer", rows()).await;
     assert_eq!(other.taken, 2, "another import adds");
     assert_eq!(b.pieces("a").await, (10, 0, 0));
+}
+
+pub(crate) async fn an_import_id_stands_for_its_rows(b: &Backend) {
+    let start = ImportPlace::default();
+    let message = |place, rows: &[(&str, i64)]| {
+        let rows = rows.iter().map(|(sku, n)| row(sku, eur(1), *n)).collect();
+        batch("i", place, rows)
+    };
+    let (one, two) = (
+        message(start, &[("a", 1)]),
+        message(start, &[("a", 1), ("b", 2)]),
+    );
+    let rest = message(one.end(), &[("b", 2), ("c", 3)]);
+    assert_eq!(b.send(two.clone()).await.unwrap().taken, 2);
+    for other in [
+        message(start, &[("a", 1), ("b", 3)]),
+        message(start, &[("x", 1), ("b", 2), ("c", 3)]),
+        // The same end after another beginning.
+        message(message(start, &[("x", 1)]).end(), &[("b", 2), ("c", 3)]),
+        message(start, &[("a", 1), ("c", 3), ("d", 4)]),
+    ] {
+        assert_eq!(
+            b.send(other.clone()).await,
+            Err(ImportIdReused),
+            "{other:?}"
+        );
+    }
+    // Too little to tell: nothing is taken, nor what is remembered changed.
+    for short in [one, message(start, &[("x", 9)]), message(start, &[])] {
+        let done = b.send(short).await.unwrap();
+        assert_eq!((done.taken, done.is_same), (0, false));
+    }
+    let done = b.send(two.clone()).await.unwrap();
+    assert_eq!((done.taken, done.already, done.is_same), (0, 2, true));
+    // Other messages, the same rows.
+    let done = b.send(rest.clone()).await.unwrap();
+    assert_eq!((done.taken, done.already, done.is_same), (1, 1, true));
+    let done = b.send(two).await.unwrap();
+    assert_eq!((done.already, done.is_same), (2, false));
+    let stock = b.store.list(by(), None, 100).await.unwrap();
+    let stock = stock
+        .iter()
+        .map(|it| (it.sku.as_str(), it.pieces.received()));
+    assert_eq!(stock.collect::<Vec<_>>(), [("a", 1), ("b", 2), ("c", 3)]);
+    // Forgotten and begun anew in the midst of a stream: the id is another's.
+    b.pass(TTL_MS);
+    b.store.forget(by(), 1, 100).await.unwrap();
+    assert!(b.send(message(start, &[("d", 1)])).await.unwrap().is_same);
+    let later = message(rest.end(), &[("e", 1)]);
+    assert_eq!(b.send(later).await, Err(ImportIdReused));
+}
+
+pub(crate) async fn one_import_id_takes_one_of_two_at_once(b: &Backend) {
+    for n in 0..20 {
+        let (id, sku) = (format!("i-{n}"), format!("sku-{n}"));
+        let rows = |quantity| vec![row(&sku, eur(1), quantity); 3];
+        let (left, right) = tokio::join!(
+            b.send(batch(&id, ImportPlace::default(), rows(1))),
+            b.send(batch(&id, ImportPlace::default(), rows(10))),
+        );
+        let (pieces, refused) = match left {
+            Ok(_) => (3, right),
+            Err(_) => (30, left),
+        };
+        assert_eq!(refused, Err(ImportIdReused));
+        assert_eq!(b.pieces(&sku).await, (pieces, 0, 0));
+    }
 }
 
 pub(crate) async fn imports_of_known_rows_update_them(b: &Backend) {
@@ -266,7 +333,7 @@ pub(crate) async fn imports_of_known_rows_update_them(b: &Backend) {
         row("tea", eur(300), 5),
         row("tea", eur(300), RECEIPT_MAX),
     ];
-    let done = b.import("more", 1, rows).await;
+    let done = b.import("more", rows).await;
     assert_eq!(done.taken, 2);
     let rejected: Vec<_> = done
         .rejected
@@ -286,7 +353,7 @@ pub(crate) async fn imports_of_known_rows_update_them(b: &Backend) {
         .map(|_| row("tea", eur(300), RECEIPT_MAX))
         .collect();
     rows.push(row("tea", eur(300), left % RECEIPT_MAX + 1));
-    let done = b.import("flood", 1, rows).await;
+    let done = b.import("flood", rows).await;
     assert_eq!(done.taken, full);
     let rejected: Vec<_> = done
         .rejected
@@ -299,7 +366,7 @@ pub(crate) async fn imports_of_known_rows_update_them(b: &Backend) {
 pub(crate) async fn pages_follow_each_other(b: &Backend) {
     let names = ["B", "a", "a-1", "a.1", "b"];
     let rows = names.iter().map(|text| row(text, eur(1), 1)).collect();
-    b.import("i", 1, rows).await;
+    b.import("i", rows).await;
     let mut seen = Vec::new();
     let mut after = None;
     loop {

@@ -42,6 +42,8 @@ macro_rules! conformance {
                 one_of_many_gets_the_last_piece,
                 receipts_count_once,
                 imports_count_once_and_go_on,
+                an_import_id_stands_for_its_rows,
+                one_import_id_takes_one_of_two_at_once,
                 imports_of_known_rows_update_them,
                 pages_follow_each_other,
                 what_is_old_is_forgotten_in_bounded_batches,

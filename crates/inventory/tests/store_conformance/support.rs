@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use inventory::model::{CatalogRow, Line, ReserveRefusal, Reserved, Stock};
-use inventory::store::{ImportBatch, Imported, Reserve, SqliteStock, StockStore};
+use inventory::store::{
+    ImportBatch, ImportIdReused, ImportPlace, Imported, Reserve, SqliteStock, StockStore,
+};
 use shop_types::{Currency, Money, OrderId, Quantity, Sku};
 use watertight::{Clock, Deadline};
 use watertight_store::Options;
@@ -68,24 +70,29 @@ pub(crate) fn row(text: &str, price: Money, quantity: i64) -> CatalogRow {
     }
 }
 
+/// One message of an import, of good rows alone.
+pub(crate) fn batch(id: &str, start: ImportPlace, rows: Vec<CatalogRow>) -> ImportBatch {
+    let rows: Vec<_> = (start.rows + 1..).zip(rows).collect();
+    let last_row = rows.last().map_or(start.rows, |(number, _)| *number);
+    ImportBatch::new(id.to_owned(), start, rows, last_row)
+}
+
 impl Backend {
-    /// One message of an import, its rows numbered from `first`.
-    pub(crate) async fn import(&self, id: &str, first: i64, rows: Vec<CatalogRow>) -> Imported {
-        let rows: Vec<_> = (first..).zip(rows).collect();
-        let batch = ImportBatch {
-            import_id: id.to_owned(),
-            last_row: rows.last().map_or(first - 1, |(number, _)| *number),
-            rows,
-        };
+    /// An import of one message.
+    pub(crate) async fn import(&self, id: &str, rows: Vec<CatalogRow>) -> Imported {
+        let done = self.send(batch(id, ImportPlace::default(), rows)).await;
+        done.expect("the same rows")
+    }
+
+    /// One message of an import.
+    pub(crate) async fn send(&self, batch: ImportBatch) -> Result<Imported, ImportIdReused> {
         self.store.import(by(), batch).await.expect("import").answer
     }
 
     /// Stocks `quantity` pieces of `text` at 2.50 EUR.
     pub(crate) async fn stocked(&self, text: &str, quantity: i64) {
         let id = format!("stock {text}");
-        let done = self
-            .import(&id, 1, vec![row(text, eur(250), quantity)])
-            .await;
+        let done = self.import(&id, vec![row(text, eur(250), quantity)]).await;
         assert_eq!(done.taken, 1);
     }
 

@@ -36,10 +36,12 @@ CREATE TABLE receipts (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX receipts_at ON receipts (at_ms);
 
--- How far each import has come: rows up to rows_done are dealt with.
+-- How far each import has come: rows up to rows_done are dealt with, and digest
+-- is over those of them that were good. Other rows under the id are refused.
 CREATE TABLE imports (
     id        TEXT    NOT NULL PRIMARY KEY,
     rows_done INTEGER NOT NULL,
+    digest    BLOB    NOT NULL CHECK (length(digest) = 32),
     at_ms     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX imports_at ON imports (at_ms);

@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::model::{CatalogRow, Line};
-    use crate::store::{ImportBatch, Reserve, SqliteStock, StockStore};
+    use crate::store::{ImportBatch, ImportPlace, Reserve, SqliteStock, StockStore};
 
     /// Spoils rows behind the service's back.
     struct Spoil(&'static str, OrderId);
@@ -138,12 +138,9 @@ mod tests {
             price: Money::new(1, Currency::EUR),
             quantity,
         };
-        let batch = ImportBatch {
-            import_id: String::from("i"),
-            rows: vec![(1, row)],
-            last_row: 1,
-        };
-        assert_eq!(store.import(by(), batch).await.unwrap().answer.taken, 1);
+        let batch = ImportBatch::new("i".into(), ImportPlace::default(), vec![(1, row)], 1);
+        let done = store.import(by(), batch).await.unwrap().answer.unwrap();
+        assert_eq!(done.taken, 1);
     }
 
     async fn reserve(store: &SqliteStock, order: OrderId) {

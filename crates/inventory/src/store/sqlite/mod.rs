@@ -14,8 +14,8 @@ use watertight::{Deadline, Faults};
 use watertight_store::{Migration, OpenError, Options, Store};
 
 use super::{
-    Changed, ImportBatch, Imported, Receipt, ReceiptRefusal, ReservationLost, Reserve, Step,
-    StockStore,
+    Changed, ImportBatch, ImportIdReused, Imported, Receipt, ReceiptRefusal, ReservationLost,
+    Reserve, Step, StockStore,
 };
 use crate::model::{ReserveRefusal, Reserved, Stock};
 
@@ -115,7 +115,11 @@ impl StockStore for SqliteStock {
         Box::pin(self.store.write(by, receive::Receive(receipt)))
     }
 
-    fn import(&self, by: Deadline, batch: ImportBatch) -> Step<'_, Changed<Imported>> {
+    fn import(
+        &self,
+        by: Deadline,
+        batch: ImportBatch,
+    ) -> Step<'_, Changed<Result<Imported, ImportIdReused>>> {
         Box::pin(self.store.write(by, import::Import(batch)))
     }
 
