@@ -1,112 +1,101 @@
-//! The flags of the service; the chassis' own come beside them.
+//! The settings of the service; the chassis' own come beside them.
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::error::ErrorKind;
-use clap::value_parser;
-use watertight::{ConfigError, CrashArgs};
+use watertight::CrashAt;
+use watertight::config::{Checks, Url};
 
-use crate::service::Settings;
+use crate::service::{Bounds, Settings};
 
-/// Milliseconds of a day.
-const DAY_MS: u64 = 86_400_000;
+watertight::settings! {
+    /// Settings of orders.
+    [orders, check = check]
+    pub struct Cfg {
+        /// Directory of the database; one process at a time.
+        pub data: PathBuf = required()
+            .wrong("an empty directory has no orders: those under way in another one stand still")
+            .metric("watertight_store_file_bytes"),
+        /// Where inventory listens.
+        pub inventory: Url = required()
+            .wrong("no order gets past its record; all end as TIMED_OUT")
+            .metric("orders_saga_retries_total"),
+        /// Where payments listens.
+        pub payments: Url = required()
+            .wrong("no order gets past its reservation; all end as TIMED_OUT")
+            .metric("orders_saga_retries_total"),
+        /// Sagas that run at once; one more is refused before it is recorded. Those that run go on when there is less room.
+        pub jobs_max: u32 = default("4096").range("1", "1000000").live()
+            .breaks("orders are refused while there is room", "a slow dependency makes them pile up, a few KiB each")
+            .metric("orders_jobs_running, orders_jobs_max"),
+        /// Watch streams at once; one more is refused. Those that are open stay open when there is less room.
+        pub watchers_max: u32 = default("1024").range("0", "1000000").live()
+            .breaks("nobody can watch an order", "streams take memory and wake-ups")
+            .metric("orders_watchers"),
+        /// How long one job tries before the sweeper begins the next.
+        pub saga_try: Duration = default("10s").range("100ms", "10m")
+            .breaks("tries end before slow calls do, and begin again", "an order whose process died waits that long for the next try")
+            .metric("orders_saga_retries_total, orders_leases_claimed_total"),
+        /// How long after its record an order may still go forward; if it isn't paid by then it turns back.
+        pub saga_forward_max: Duration = default("2m").range("1s", "1d")
+            .breaks("orders are turned back over short outages", "customers wait that long for a rejection, and stock is held")
+            .metric("orders_ended_total, orders_unfinished_oldest_seconds"),
+        /// Deadline of one call to inventory.
+        pub inventory_call: Duration = default("800ms").range("10ms", "1m")
+            .breaks("calls end before their answer and are repeated", "a stuck inventory holds jobs for longer")
+            .metric("orders_saga_step_seconds, orders_saga_retries_total"),
+        /// Deadline of one call to payments; longer than what payments gives its provider.
+        pub payments_call: Duration = default("1500ms").range("10ms", "1m")
+            .breaks("calls end before their answer and are repeated", "a stuck payment holds jobs for longer")
+            .metric("orders_saga_step_seconds, orders_saga_retries_total"),
+        /// How long idempotency keys are kept; at least as long as an order may go forward.
+        pub key_retention: Duration = default("7d").range("1m", "3650d")
+            .breaks("a late repeat of a call is a new order", "the database grows by about 200 bytes for each order of that time")
+            .metric("orders_deleted_total, watertight_store_file_bytes"),
+        /// How long finished orders are kept before they are deleted; at least as long as keys.
+        pub retention: Duration = default("90d").range("1m", "3650d")
+            .breaks("customers can neither see nor cancel what they bought", "the database grows by every order of that time")
+            .metric("orders_deleted_total, watertight_store_file_bytes"),
+        /// Die with SIGKILL when POINT is passed the Nth time.
+        pub(crate) crash_at: Option<CrashAt> = optional().hidden(),
+    }
+}
 
-/// Settings of orders.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Orders")]
-pub struct Cfg {
-    /// Directory of the database; one process at a time.
-    #[arg(long, env = "ORDERS_DATA", value_name = "DIR")]
-    pub data: PathBuf,
-
-    /// Where inventory listens, as `http://HOST:PORT`.
-    #[arg(long, env = "ORDERS_INVENTORY", value_name = "URL")]
-    pub inventory: String,
-
-    /// Where payments listens, as `http://HOST:PORT`.
-    #[arg(long, env = "ORDERS_PAYMENTS", value_name = "URL")]
-    pub payments: String,
-
-    /// Sagas that run at once; one more is refused before it is recorded.
-    #[arg(long, env = "ORDERS_JOBS_MAX", default_value_t = 4_096, value_parser = value_parser!(u32).range(1..=1_000_000))]
-    pub jobs_max: u32,
-
-    /// Watch streams at once; one more is refused.
-    #[arg(long, env = "ORDERS_WATCHERS_MAX", default_value_t = 1_024, value_parser = value_parser!(u32).range(0..=1_000_000))]
-    pub watchers_max: u32,
-
-    /// How long one job tries before the sweeper begins the next, in milliseconds.
-    #[arg(long, env = "ORDERS_SAGA_TRY_MS", default_value_t = 10_000, value_parser = value_parser!(u64).range(100..=600_000))]
-    pub saga_try_ms: u64,
-
-    /// How long after its record an order may still go forward, in milliseconds;
-    /// if it isn't paid by then it turns back.
-    #[arg(long, env = "ORDERS_SAGA_FORWARD_MAX_MS", default_value_t = 120_000, value_parser = value_parser!(u64).range(1_000..=DAY_MS))]
-    pub saga_forward_max_ms: u64,
-
-    /// Deadline of one call to inventory, in milliseconds.
-    #[arg(long, env = "ORDERS_INVENTORY_CALL_MS", default_value_t = 800, value_parser = value_parser!(u64).range(10..=60_000))]
-    pub inventory_call_ms: u64,
-
-    /// Deadline of one call to payments, in milliseconds.
-    #[arg(long, env = "ORDERS_PAYMENTS_CALL_MS", default_value_t = 1_500, value_parser = value_parser!(u64).range(10..=60_000))]
-    pub payments_call_ms: u64,
-
-    /// How long idempotency keys are kept, in milliseconds; at least as long as
-    /// an order may go forward. Default: 7 days.
-    #[arg(long, env = "ORDERS_KEY_RETENTION_MS", default_value_t = 7 * DAY_MS, value_parser = value_parser!(u64).range(60_000..=3_650 * DAY_MS))]
-    pub key_retention_ms: u64,
-
-    /// How long finished orders are kept before they are deleted, in
-    /// milliseconds; at least as long as keys. Default: 90 days.
-    #[arg(long, env = "ORDERS_RETENTION_MS", default_value_t = 90 * DAY_MS, value_parser = value_parser!(u64).range(60_000..=3_650 * DAY_MS))]
-    pub retention_ms: u64,
-
-    #[command(flatten)]
-    pub(crate) crash: CrashArgs,
+/// What no single setting can tell by itself.
+fn check(cfg: &Cfg, checks: &mut Checks<'_>) {
+    checks.at_least(
+        ("key_retention", &cfg.key_retention),
+        ("saga_forward_max", &cfg.saga_forward_max),
+    );
+    checks.at_least(
+        ("retention", &cfg.retention),
+        ("key_retention", &cfg.key_retention),
+    );
 }
 
 impl Cfg {
-    /// What no single flag can tell by itself.
-    ///
-    /// # Errors
-    ///
-    /// A bad command line, with both flags in its text.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        for (longer, long_ms, shorter, short_ms) in [
-            (
-                "--key-retention-ms",
-                self.key_retention_ms,
-                "--saga-forward-max-ms",
-                self.saga_forward_max_ms,
-            ),
-            (
-                "--retention-ms",
-                self.retention_ms,
-                "--key-retention-ms",
-                self.key_retention_ms,
-            ),
-        ] {
-            if long_ms < short_ms {
-                let why =
-                    format!("{longer} {long_ms} must not be less than {shorter} {short_ms}\n");
-                return Err(clap::Error::raw(ErrorKind::ValueValidation, why).into());
-            }
+    /// What may change while the service works.
+    pub(crate) fn bounds(&self) -> Bounds {
+        let count = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        Bounds {
+            jobs_max: count(self.jobs_max),
+            watchers_max: count(self.watchers_max),
         }
-        Ok(())
     }
 
     pub(crate) fn settings(&self) -> Settings {
-        let count = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        let Bounds {
+            jobs_max,
+            watchers_max,
+        } = self.bounds();
         Settings {
-            jobs_max: count(self.jobs_max),
-            watchers_max: count(self.watchers_max),
-            try_max: Duration::from_millis(self.saga_try_ms),
-            forward_max: Duration::from_millis(self.saga_forward_max_ms),
-            stock_call_max: Duration::from_millis(self.inventory_call_ms),
-            till_call_max: Duration::from_millis(self.payments_call_ms),
-            keys_for: Duration::from_millis(self.key_retention_ms),
-            orders_for: Duration::from_millis(self.retention_ms),
+            jobs_max,
+            watchers_max,
+            try_max: self.saga_try,
+            forward_max: self.saga_forward_max,
+            stock_call_max: self.inventory_call,
+            till_call_max: self.payments_call,
+            keys_for: self.key_retention,
+            orders_for: self.retention,
             ..Settings::default()
         }
     }

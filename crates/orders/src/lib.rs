@@ -14,7 +14,8 @@
 use std::{ffi::OsString, process::ExitCode, sync::Arc, time::Duration};
 
 use shop_proto::orders::orders_service_server::OrdersServiceServer;
-use watertight::{App, BoxError, ConfigError, GrpcChannel};
+use watertight::config::Live;
+use watertight::{App, BoxError, ConfigError, CrashAt, GrpcChannel, Scope};
 use watertight_store::Options;
 
 pub mod api;
@@ -55,9 +56,9 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
 ///
 /// Nothing is served yet; a store that was opened is closed again.
 pub async fn build(mut app: App) -> Result<App, BoxError> {
-    let cfg: Cfg = app.config()?;
-    cfg.check()?;
-    let faults = cfg.crash.faults();
+    let live = app.live::<Cfg>()?;
+    let cfg = live.load();
+    let faults = CrashAt::faults(cfg.crash_at.as_ref());
     let options = Options {
         faults: faults.clone(),
         ..Options::new(&cfg.data)
@@ -66,12 +67,19 @@ pub async fn build(mut app: App) -> Result<App, BoxError> {
     let closing = Arc::clone(&store);
     let orders = Orders::new(Parts {
         store,
-        stock: Arc::new(InventoryClient::new(channel("inventory", &cfg.inventory)?)),
-        till: Arc::new(PaymentsClient::new(channel("payments", &cfg.payments)?)),
+        stock: Arc::new(InventoryClient::new(channel(
+            "inventory",
+            cfg.inventory.as_str(),
+        )?)),
+        till: Arc::new(PaymentsClient::new(channel(
+            "payments",
+            cfg.payments.as_str(),
+        )?)),
         scope: app.scope().clone(),
         settings: cfg.settings(),
         faults,
     });
+    follow(&live, app.scope(), orders.clone());
     Ok(serve(app, orders).on_shutdown("store", move || async move { closing.close().await }))
 }
 
@@ -81,6 +89,16 @@ fn channel(name: &'static str, url: &str) -> Result<GrpcChannel, ConfigError> {
     GrpcChannel::builder(name, url)
         .connections(CONNECTIONS)
         .connect_lazy()
+}
+
+/// Has the service take over new bounds until the scope ends.
+fn follow(live: &Live<Cfg>, scope: &Scope, orders: Orders) {
+    let mut changes = live.watch();
+    scope.spawn_idle("bounds", async move {
+        loop {
+            orders.set_bounds(changes.changed().await.bounds());
+        }
+    });
 }
 
 /// What is served, and what runs beside it.

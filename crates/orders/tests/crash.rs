@@ -49,7 +49,7 @@ fn command(dir: &Path, url: &str, ready: &Path) -> Command {
         url,
     ]);
     command
-        .args(["--unready-ms", "0"])
+        .args(["--unready", "0s"])
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command

@@ -58,16 +58,22 @@ fn retentions_that_would_free_keys_too_early_are_a_bad_command_line() {
     for (flags, named) in [
         (
             [
-                "--key-retention-ms",
-                "60000",
-                "--saga-forward-max-ms",
-                "60001",
+                "--key-retention",
+                "60000ms",
+                "--saga-forward-max",
+                "60001ms",
             ],
-            ["--key-retention-ms 60000", "--saga-forward-max-ms 60001"],
+            [
+                "--key-retention: 1m must not be less than saga_forward_max",
+                "saga_forward_max is 60001ms, --saga-forward-max",
+            ],
         ),
         (
-            ["--retention-ms", "200000", "--key-retention-ms", "200001"],
-            ["--retention-ms 200000", "--key-retention-ms 200001"],
+            ["--retention", "200000ms", "--key-retention", "200001ms"],
+            [
+                "--retention: 200s must not be less than key_retention",
+                "key_retention is 200001ms, --key-retention",
+            ],
         ),
     ] {
         let mut command = orders(dir.path());

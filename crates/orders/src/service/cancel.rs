@@ -45,6 +45,7 @@ impl Orders {
             .inner
             .parts
             .scope
+            .in_current_trace()
             .spawn("cancel", note(shop, slot, deadline, id));
         let noted = deadline
             .run(note)
@@ -92,7 +93,8 @@ async fn note(
             // If a job is just about to leave, the sweeper takes over.
             if let Some(job) = shop.desk.begin(id, slot) {
                 let worker = Worker::new(Arc::clone(&shop), job, claimed, true);
-                shop.parts.scope.spawn("saga", worker.run());
+                let scope = shop.parts.scope.in_current_trace();
+                scope.spawn("saga", worker.run());
             }
             Noted::Order(order)
         }

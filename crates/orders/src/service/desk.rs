@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use shop_types::OrderId;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 
+use super::places::{Place, Places};
 use crate::model::Order;
 
 /// One [`Folder`] per order that somebody works on or waits for.
@@ -22,16 +23,16 @@ use crate::model::Order;
 /// requests that wait.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
-    slots: Arc<Semaphore>,
-    resumed: Arc<Semaphore>,
+    slots: Places,
+    resumed: Places,
     folders: Arc<Mutex<HashMap<OrderId, Weak<Folder>>>>,
 }
 
 /// The right to run one job.
 #[derive(Debug)]
 pub(super) struct Slot {
-    _slot: OwnedSemaphorePermit,
-    _resumed: Option<OwnedSemaphorePermit>,
+    _slot: Place,
+    _resumed: Option<Place>,
 }
 
 /// What is known here of one order.
@@ -54,19 +55,32 @@ pub(super) struct Job {
 
 impl Desk {
     pub(super) fn new(jobs_max: usize) -> Self {
-        let jobs_max = jobs_max.min(Semaphore::MAX_PERMITS);
         Self {
-            slots: Arc::new(Semaphore::new(jobs_max)),
-            // Of one job, half is one: else nothing would ever be resumed.
-            resumed: Arc::new(Semaphore::new(jobs_max.div_ceil(2))),
+            slots: Places::new(jobs_max),
+            resumed: Places::new(half(jobs_max)),
             folders: Arc::default(),
         }
+    }
+
+    /// Changes how many jobs there may be; those that run go on.
+    pub(super) fn set_jobs_max(&self, jobs_max: usize) {
+        self.slots.set_max(jobs_max);
+        self.resumed.set_max(half(jobs_max));
+    }
+
+    pub(super) fn jobs_max(&self) -> usize {
+        self.slots.max()
+    }
+
+    /// Slots that are taken.
+    pub(super) fn jobs(&self) -> usize {
+        self.slots.taken()
     }
 
     /// A slot, if one is free.
     pub(super) fn slot(&self) -> Option<Slot> {
         Some(Slot {
-            _slot: Arc::clone(&self.slots).try_acquire_owned().ok()?,
+            _slot: self.slots.take()?,
             _resumed: None,
         })
     }
@@ -74,17 +88,13 @@ impl Desk {
     /// A slot for a saga that is resumed, if one is free.
     pub(super) fn slot_to_resume(&self) -> Option<Slot> {
         Some(Slot {
-            _resumed: Some(Arc::clone(&self.resumed).try_acquire_owned().ok()?),
-            _slot: Arc::clone(&self.slots).try_acquire_owned().ok()?,
+            _resumed: Some(self.resumed.take()?),
+            _slot: self.slots.take()?,
         })
     }
 
-    pub(super) fn free_slots(&self) -> usize {
-        self.slots.available_permits()
-    }
-
     pub(super) fn free_slots_to_resume(&self) -> usize {
-        self.resumed.available_permits().min(self.free_slots())
+        self.resumed.free().min(self.slots.free())
     }
 
     /// The folder of `id`, for somebody who waits.
@@ -132,6 +142,11 @@ impl Desk {
     fn lock(&self) -> MutexGuard<'_, HashMap<OrderId, Weak<Folder>>> {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Of one job, half is one: else nothing would ever be resumed.
+fn half(jobs_max: usize) -> usize {
+    jobs_max.div_ceil(2)
 }
 
 impl Folder {
@@ -215,11 +230,13 @@ mod tests {
         let desk = Desk::new(5);
         let resumed = [(); 5].map(|()| desk.slot_to_resume());
         assert_eq!(resumed.iter().flatten().count(), 3, "half, rounded up");
-        assert_eq!((desk.free_slots(), desk.free_slots_to_resume()), (2, 0));
+        assert_eq!((desk.jobs(), desk.free_slots_to_resume()), (3, 0));
         let new = [(); 5].map(|()| desk.slot());
         assert_eq!(new.iter().flatten().count(), 2);
         drop(resumed);
-        assert_eq!((desk.free_slots(), desk.free_slots_to_resume()), (3, 3));
+        assert_eq!((desk.jobs(), desk.free_slots_to_resume()), (2, 3));
+        desk.set_jobs_max(3);
+        assert_eq!((desk.jobs_max(), desk.free_slots_to_resume()), (3, 1));
     }
 
     #[test]
@@ -227,7 +244,7 @@ mod tests {
         let (desk, id) = (Desk::new(2), OrderId::at(1));
         let _job = desk.begin(id, desk.slot().unwrap()).unwrap();
         assert!(desk.begin(id, desk.slot().unwrap()).is_none());
-        assert_eq!(desk.free_slots(), 1);
+        assert_eq!(desk.jobs(), 1);
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::model::{Order, Reason, State};
 ///   with PAYMENT_NOT_FOUND, each counted once; anything but 0 needs a person
 /// - `orders_deleted_total{what}`: rows that the retention deleted
 pub(super) struct Meters {
+    bound: Gauge,
     confirmed: Counter,
     cancelled: Counter,
     rejected: [Counter; Reason::ALL.len()],
@@ -45,10 +46,9 @@ pub(super) struct Meters {
 
 impl Meters {
     pub(super) fn new(jobs_max: usize) -> Self {
-        let bound = u32::try_from(jobs_max).unwrap_or(u32::MAX);
-        gauge!("orders_jobs_max").set(f64::from(bound));
         let ended = |state: State, reason: &'static str| counter!("orders_ended_total", "state" => state.name(), "reason" => reason);
-        Self {
+        let meters = Self {
+            bound: gauge!("orders_jobs_max"),
             confirmed: ended(State::Confirmed, ""),
             cancelled: ended(State::Cancelled, ""),
             rejected: Reason::ALL.map(|reason| ended(State::Rejected, reason.name())),
@@ -66,7 +66,14 @@ impl Meters {
             refunds_without_payment: counter!("orders_refund_without_payment_total"),
             keys_deleted: counter!("orders_deleted_total", "what" => "keys"),
             orders_deleted: counter!("orders_deleted_total", "what" => "orders"),
-        }
+        };
+        meters.jobs_max(jobs_max);
+        meters
+    }
+
+    pub(super) fn jobs_max(&self, jobs_max: usize) {
+        self.bound
+            .set(f64::from(u32::try_from(jobs_max).unwrap_or(u32::MAX)));
     }
 
     pub(super) fn step(&self, from: State, took: Duration) {

@@ -9,8 +9,9 @@ use watertight_core::{Deadline, Faults, Scope};
 
 use super::desk::Desk;
 use super::meters::Meters;
+use super::places::Places;
 use super::trouble::{Failing, Told};
-use super::{Refused, Settings, Stock, Till};
+use super::{Bounds, Refused, Settings, Stock, Till};
 use crate::model::Order;
 use crate::store::{Listing, OrderStore, Owner};
 
@@ -24,7 +25,7 @@ pub struct Parts {
     pub till: Arc<dyn Till>,
     /// Owns the jobs: they outlive the requests that caused them, not this.
     pub scope: Scope,
-    /// Bounds and times.
+    /// Bounds and times; see [`Orders::set_bounds`] for those that change.
     pub settings: Settings,
     /// Crash points of tests.
     pub faults: Faults,
@@ -42,7 +43,7 @@ pub(super) struct Inner {
     pub(super) parts: Parts,
     pub(super) owner: Owner,
     pub(super) desk: Desk,
-    pub(super) watchers: Arc<Semaphore>,
+    pub(super) watchers: Places,
     pub(super) meters: Meters,
     /// Whether leases of an earlier process have been dealt with.
     pub(super) taken_over: AtomicBool,
@@ -69,9 +70,7 @@ impl Orders {
             inner: Arc::new(Inner {
                 owner: Owner::random(),
                 desk: Desk::new(settings.jobs_max),
-                watchers: Arc::new(Semaphore::new(
-                    settings.watchers_max.min(Semaphore::MAX_PERMITS),
-                )),
+                watchers: Places::new(settings.watchers_max),
                 meters: Meters::new(settings.jobs_max),
                 taken_over: AtomicBool::new(false),
                 stock_calls: Semaphore::new(calls_max),
@@ -146,10 +145,15 @@ impl Orders {
     /// Sagas that run at the moment.
     #[must_use]
     pub fn jobs(&self) -> usize {
-        let settings = &self.inner.parts.settings;
-        settings
-            .jobs_max
-            .saturating_sub(self.inner.desk.free_slots())
+        self.inner.desk.jobs()
+    }
+
+    /// Changes the bounds that may change while the service works; what is
+    /// under way goes on, also where there is less room from now on.
+    pub fn set_bounds(&self, bounds: Bounds) {
+        self.inner.desk.set_jobs_max(bounds.jobs_max);
+        self.inner.watchers.set_max(bounds.watchers_max);
+        self.inner.meters.jobs_max(bounds.jobs_max);
     }
 }
 

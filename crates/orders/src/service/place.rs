@@ -103,6 +103,7 @@ impl Orders {
         inner
             .parts
             .scope
+            .in_current_trace()
             .spawn("saga", record_and_run(shop, job, deadline, record, tell));
         Ok((outcome, folder))
     }

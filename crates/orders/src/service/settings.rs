@@ -45,6 +45,15 @@ pub struct Settings {
     pub delete_max: Duration,
 }
 
+/// The bounds that may change while the service works, as in [`Settings`].
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// See [`Settings::jobs_max`].
+    pub jobs_max: usize,
+    /// See [`Settings::watchers_max`].
+    pub watchers_max: usize,
+}
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Default for Settings {

@@ -90,7 +90,7 @@ impl Orders {
         loop {
             // Rows of running jobs and corrupt ones may come first; with this bound
             // others are seen too.
-            let first = inner.parts.settings.jobs_max + inner.corrupt.len();
+            let first = inner.desk.jobs_max().max(inner.desk.jobs()) + inner.corrupt.len();
             let first = u32::try_from(first).unwrap_or(u32::MAX);
             let limit = first.saturating_add(batch);
             let unfinished = inner.parts.store.unfinished(deadline, limit).await?;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shop_types::OrderId;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use watertight_core::Deadline;
 
 use super::Refused;
 use super::desk::Folder;
 use super::orders::{Inner, Orders};
+use super::places::Place;
 use crate::model::Order;
 
 /// What a look into the store may take.
@@ -24,7 +25,7 @@ pub struct Watch {
     given: bool,
     /// Keeps those who wait and those who work together.
     _folder: Arc<Folder>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Orders {
@@ -46,8 +47,7 @@ impl Orders {
     /// Safe: it only reads.
     pub async fn watch(&self, deadline: Deadline, id: OrderId) -> Result<Watch, Refused> {
         let inner = &self.inner;
-        let permit = Arc::clone(&inner.watchers).try_acquire_owned();
-        let permit = permit.map_err(|_none| Refused::TooManyWatchers)?;
+        let place = inner.watchers.take().ok_or(Refused::TooManyWatchers)?;
         let folder = inner.desk.folder(id);
         let mut changes = folder.subscribe();
         changes.mark_changed();
@@ -59,7 +59,7 @@ impl Orders {
             seen: Arc::new(order),
             given: false,
             _folder: folder,
-            _permit: permit,
+            _place: place,
         })
     }
 }

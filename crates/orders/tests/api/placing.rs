@@ -29,6 +29,25 @@ async fn an_order_is_placed_read_and_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_saga_works_in_the_trace_of_the_request_that_began_it() {
+    let shop = Shop::start().await;
+    let mut request = Request::new(order("k", &[("tea", 2)]));
+    let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let value = caller.parse().unwrap();
+    request.metadata_mut().insert("traceparent", value);
+    let placed = shop.send(request).await.unwrap();
+    assert_eq!(placed.status(), OrderStatus::Confirmed);
+    let traces = shop.fake.traces();
+    for call in [Call::Reserve, Call::Authorize, Call::Capture, Call::Commit] {
+        assert!(traces.iter().any(|(made, _)| *made == call), "{traces:?}");
+    }
+    for (call, trace) in traces {
+        assert_eq!(trace, "4bf92f3577b34da6a3ce929d0e0e4736", "{call:?}");
+    }
+    shop.orders.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_orders_name_each_field_and_leave_no_trace() {
     let shop = Shop::start().await;
     let many: Vec<_> = (0..101).map(|i| (format!("sku{i}"), 1)).collect();

@@ -46,10 +46,10 @@ impl Shop {
             &url,
             "--payments",
             &url,
-            "--unready-ms",
-            "0",
-            "--drain-ms",
-            "1000",
+            "--unready",
+            "0s",
+            "--drain",
+            "1000ms",
         ]
         .map(Into::into)
         .to_vec();

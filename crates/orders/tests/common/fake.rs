@@ -40,6 +40,8 @@ struct Inner {
     world: Mutex<World>,
     script: Mutex<HashMap<Call, VecDeque<Fate>>>,
     held: watch::Sender<HashSet<Call>>,
+    /// Which trace each call over the wire belonged to.
+    traces: Mutex<Vec<(Call, String)>>,
 }
 
 impl Fake {
@@ -48,6 +50,7 @@ impl Fake {
             world: Mutex::new(World::new(available)),
             script: Mutex::default(),
             held: watch::Sender::default(),
+            traces: Mutex::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -59,6 +62,10 @@ impl Fake {
             .world
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn traces(&self) -> Vec<(Call, String)> {
+        self.inner.traces.lock().unwrap().clone()
     }
 
     /// The next calls of this kind go this way, later ones well.
@@ -126,10 +133,10 @@ impl Fake {
             "fake",
             "--listen",
             "127.0.0.1:0",
-            "--unready-ms",
-            "0",
-            "--drain-ms",
-            "100",
+            "--unready",
+            "0s",
+            "--drain",
+            "100ms",
         ];
         App::new("fake", args.map(Into::into).to_vec())
             .grpc(InventoryServiceServer::new(self.clone()))
@@ -141,6 +148,9 @@ impl Fake {
 
     async fn over_the_wire(&self, call: Call, id: &str, asked: Asked) -> Result<Reply, Status> {
         assert_eq!(asked.id.to_string(), id);
+        let trace = watertight_core::current_trace().unwrap();
+        let trace = trace.trace_id().to_string();
+        self.inner.traces.lock().unwrap().push((call, trace));
         match self.take(asked).await {
             Reply::Unknown => Err(Status::unavailable("lost on the way")),
             Reply::Refused(refusal) => Err(status(call, &refusal)),
