@@ -1,9 +1,11 @@
-//! Helpers of the test suites: waiting for a condition, child processes, temporary directories.
+//! Helpers of the test suites: waiting for a condition, child processes, temporary directories, HTTP/2 by hand.
 
+pub mod attack;
 mod binary;
 mod child;
 mod log;
 mod wait;
+pub mod wire;
 
 pub use binary::{binary, example};
 pub use child::ChildGuard;
