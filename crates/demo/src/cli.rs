@@ -1,11 +1,12 @@
 //! The command line.
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
 use crate::{
     bench::{self, BenchArgs},
+    configuration,
     console::{Console, chain},
     run::{self, RunArgs},
     serve::{self, ServeArgs},
@@ -14,7 +15,7 @@ use crate::{
     verify::{self, VerifyArgs},
 };
 
-/// The whole shop on this machine: four processes, real orders, and a
+/// The whole shop on this machine: five processes, real orders, and a
 /// verification from outside
 ///
 /// Without a command it opens the shop, sells until Ctrl-C, verifies that
@@ -41,6 +42,9 @@ enum Command {
     /// One service in this process
     #[command(hide = true)]
     Serve(ServeArgs),
+    /// The reference of all settings, as docs/configuration.md has it
+    #[command(hide = true)]
+    Configuration,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,10 +66,18 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
         Some(Command::Serve(args)) => serve::serve(args),
+        Some(Command::Configuration) => print_configuration(),
         Some(Command::Verify(args)) => block_on(verify::verify(args)),
         Some(Command::Soak(Soak::Kill(args))) => block_on(soak::kill(args)),
         Some(Command::Bench(Bench::Shop(args))) => block_on(bench::shop(args)),
         None => block_on(run::run(cli.run)),
+    }
+}
+
+fn print_configuration() -> ExitCode {
+    match std::io::stdout().write_all(configuration::text().as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_gone) => ExitCode::FAILURE,
     }
 }
 

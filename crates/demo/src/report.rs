@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Serialize;
 
 use crate::{
-    check::{Answer, Book, Findings, Invariant, Status},
+    check::{Book, Findings, Invariant},
     console::Console,
     load::Window,
     stage::Verified,
@@ -51,20 +51,13 @@ pub(crate) struct Ends {
 impl Ends {
     /// Of the last run in a book.
     pub(crate) fn of(book: &Book) -> Self {
-        let mut ends = Self::default();
-        for (_, order) in book.this_run() {
-            let Answer::Order(_, status) = order.answer else {
-                continue;
-            };
-            ends.placed += 1;
-            match status {
-                Status::Pending => {}
-                Status::Confirmed => ends.confirmed += 1,
-                Status::Rejected => ends.rejected += 1,
-                Status::Cancelled => ends.cancelled += 1,
-            }
+        let tally = book.tally();
+        Self {
+            placed: tally.placed(),
+            confirmed: tally.confirmed,
+            rejected: tally.rejected,
+            cancelled: tally.cancelled,
         }
-        ends
     }
 }
 
@@ -101,7 +94,7 @@ impl RunReport {
     }
 
     /// The summary for people.
-    pub(crate) fn print(&self, console: Console) {
+    pub(crate) fn print(&self, console: &Console) {
         let ms = |ms: Option<f64>| ms.map_or("-".to_owned(), |ms| format!("{ms} ms"));
         console.line(format_args!(
             "\norders     {} placed: {} confirmed, {} rejected, {} cancelled; {} lost",
@@ -135,7 +128,7 @@ impl RunReport {
 }
 
 /// Says whether the invariants hold, and shows examples where they don't.
-pub(crate) fn print_findings(console: Console, findings: &Findings) {
+pub(crate) fn print_findings(console: &Console, findings: &Findings) {
     if findings.is_ok() {
         console.line("invariants all hold: nothing lost, nothing doubled, nothing oversold");
         return;

@@ -4,20 +4,23 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use watertight::config::parse_duration;
 use watertight_core::Scope;
 
 use crate::{
+    check::Findings,
     console::Console,
     hand,
     load::{OpenLoop, keep_shop, open_loop},
     report::{self, Ends, RunReport, counts, mib},
+    screen::{self, Phase, Screen},
     signals::Signals,
     stage::{DemoError, Setting, Stage, Verified},
     supervise::{DataDir, Ports, Tuning},
@@ -29,6 +32,9 @@ const CALL_MAX: Duration = Duration::from_secs(10);
 /// Calls in flight at most: twelve seconds of the default load.
 const IN_FLIGHT_MAX: usize = 4_096;
 
+/// The share of all calls that goes through the gateway, unless it is said.
+pub(crate) const HTTP_SHARE: f64 = 0.3;
+
 /// Sets of connections.
 const CONNECTIONS: usize = 4;
 
@@ -38,13 +44,16 @@ pub(crate) struct RunArgs {
     /// Orders a second; other calls come beside them
     #[arg(long, default_value_t = 50.0, value_parser = rps)]
     pub(crate) rps: f64,
+    /// The share of all calls that goes through the gateway
+    #[arg(long, default_value_t = HTTP_SHARE, value_parser = share)]
+    pub(crate) http_share: f64,
     /// Stops after this time, for example 30s or 5m; without it, on Ctrl-C
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub(crate) time: Option<Duration>,
     /// Keeps the data here and takes it up again; without it, a temporary directory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The first of ten ports in a row
+    /// The first of twelve ports in a row
     #[arg(long, default_value_t = 7_400, value_name = "PORT")]
     pub(crate) base_port: u16,
     /// Places orders alone, without reads, cancellations and repeats
@@ -56,34 +65,26 @@ pub(crate) struct RunArgs {
     /// Writes one object as the last line of stdout, all else to stderr
     #[arg(long)]
     pub(crate) json: bool,
+    /// Writes a line a second where a screen would be drawn
+    #[arg(long)]
+    pub(crate) plain: bool,
 }
 
-/// `30s`, `500ms`, `5m`, `1h`, or seconds.
+/// `30s`, `500ms`, `5m`, `1h`: a duration as the services' settings read it.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number
-        .parse()
-        .map_err(|_bad| "must be a number and ms, s, m or h")?;
-    let ms = match unit {
-        "ms" => 1,
-        "" | "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err("the unit must be ms, s, m or h".to_owned()),
-    };
-    let total = number
-        .checked_mul(ms)
-        .filter(|&total| (1..=MAX_MS).contains(&total));
-    total
-        .map(Duration::from_millis)
-        .ok_or_else(|| "must be 1 ms to 10,000 h".to_owned())
+    let time = parse_duration(text)?;
+    if (TIME_MIN..=TIME_MAX).contains(&time) {
+        Ok(time)
+    } else {
+        Err("must be 1 ms to 10,000 h".to_owned())
+    }
 }
 
-/// The longest run, in milliseconds.
-const MAX_MS: u64 = 36_000_000_000;
+/// The shortest run.
+const TIME_MIN: Duration = Duration::from_millis(1);
+
+/// The longest run.
+const TIME_MAX: Duration = Duration::from_hours(10_000);
 
 fn rps(text: &str) -> Result<f64, String> {
     let rps = text.parse().map_err(|_bad| "must be a number")?;
@@ -92,6 +93,16 @@ fn rps(text: &str) -> Result<f64, String> {
         Ok(rps)
     } else {
         Err("must be 0.1 to 20000".to_owned())
+    }
+}
+
+/// A part of a whole.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().map_err(|_bad| "must be a number")?;
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err("must be 0 to 1".to_owned())
     }
 }
 
@@ -115,12 +126,13 @@ pub(crate) async fn run(args: RunArgs) -> Result<bool, DemoError> {
     let mut signals = Signals::new()?;
     let load = OpenLoop {
         rps: args.rps,
+        http_share: args.http_share,
         orders_only: args.orders_only,
         seed: seed(args.seed),
         in_flight_max: IN_FLIGHT_MAX,
     };
     let setting = Setting {
-        console,
+        console: console.clone(),
         ports: Ports::from_base(args.base_port)?,
         dir: DataDir::open(args.data.as_deref())?,
         tuning: Tuning::default(),
@@ -137,11 +149,22 @@ pub(crate) async fn run(args: RunArgs) -> Result<bool, DemoError> {
         ready_ms: millis(stage.ready),
         ..RunReport::default()
     };
+    let wanted = !args.json && !args.plain && screen::is_for_people();
+    let screen = wanted.then(|| Screen::open(&stage, &signals));
+    let screen = screen.transpose().map_err(DemoError::Screen)?;
+    let shown = screen.as_ref();
     let outcome = tokio::select! {
-        outcome = sell(&stage, load, args.time, console, &mut signals, &mut report) => outcome,
+        outcome = sell(&stage, load, args.time, shown, &mut signals, &mut report) => outcome,
         () = stage.gave_up() => Ok(None),
     };
-    finish(stage, outcome, report, console, signals).await
+    let findings = finish(stage, outcome, &mut report, shown, signals).await;
+    // The summary goes to the normal screen.
+    drop(screen);
+    let findings = findings?;
+    report.print(&console);
+    report::print_findings(&console, &findings);
+    console.object(&report)?;
+    Ok(report.invariants_ok)
 }
 
 /// Milliseconds as programs like them.
@@ -155,16 +178,20 @@ async fn sell(
     stage: &Stage,
     load: OpenLoop,
     time: Option<Duration>,
-    console: Console,
+    screen: Option<&Screen>,
     signals: &mut Signals,
     report: &mut RunReport,
 ) -> Result<Option<Instant>, DemoError> {
     stage.seed().await?;
-    hand::print(console, stage.supervisor.plan());
+    if screen.is_none() {
+        hand::print(&stage.console, stage.supervisor.plan());
+    }
+    say(screen, Phase::Selling);
     let (start, cpu) = (Instant::now(), stage.supervisor.cpu_time());
     let customers = Customers::start(stage, load);
     let end = time.map(|time| start + time);
-    print_lines(stage, console, signals, end, &customers.stock_seen).await;
+    until_end(stage, screen, signals, end).await;
+    say(screen, Phase::Settling);
     report.rss_mib = stage.rss_mib();
     customers.stop().await;
     // With what was in flight, as the counts are.
@@ -176,11 +203,16 @@ async fn sell(
     Ok(Some(Instant::now()))
 }
 
+fn say(screen: Option<&Screen>, phase: Phase) {
+    if let Some(screen) = screen {
+        screen.phase(phase);
+    }
+}
+
 /// The load and the shop's keeper, in a scope of their own.
 pub(crate) struct Customers {
     scope: Scope,
     stop: CancellationToken,
-    stock_seen: Arc<AtomicBool>,
 }
 
 impl Customers {
@@ -194,18 +226,12 @@ impl Customers {
             open_loop(&calls, &session, until, load).await
         }));
         let (session, seconds) = (stage.session.clone(), Arc::new(AtomicU64::new(0)));
-        let stock_seen = Arc::new(AtomicBool::new(true));
-        let seen = stock_seen.clone();
         scope.every("keep shop", Duration::from_secs(1), move |_scope| {
-            let (session, seen) = (session.clone(), seen.clone());
+            let session = session.clone();
             let second = seconds.fetch_add(1, Ordering::Relaxed);
-            async move { seen.store(keep_shop(&session, second).await, Ordering::Relaxed) }
+            async move { keep_shop(&session, second).await }
         });
-        Self {
-            scope,
-            stop,
-            stock_seen,
-        }
+        Self { scope, stop }
     }
 
     /// Stops the load and waits for what is in flight.
@@ -220,14 +246,15 @@ impl Customers {
     }
 }
 
-/// A line a second until a signal, the end of the time, or trouble.
-async fn print_lines(
+/// A line a second, unless there is a screen, until a signal, the end of the
+/// time, or trouble.
+async fn until_end(
     stage: &Stage,
-    console: Console,
+    screen: Option<&Screen>,
     signals: &mut Signals,
     end: Option<Instant>,
-    stock_seen: &AtomicBool,
 ) {
+    let console = &stage.console;
     let start = Instant::now();
     for second in 1_u64.. {
         let next = start + Duration::from_secs(second);
@@ -240,17 +267,20 @@ async fn print_lines(
             }
             () = stage.session.stop.cancelled() => return,
         }
-        console.line(line(stage, second, stock_seen.load(Ordering::Relaxed)));
+        if !screen.is_some_and(Screen::is_up) {
+            console.line(line(stage, second));
+        }
         if last {
             return;
         }
     }
 }
 
-fn line(stage: &Stage, second: u64, stock_seen: bool) -> String {
+fn line(stage: &Stage, second: u64) -> String {
     let window = stage.session.stats().turn();
     let ms = |ms: Option<f64>| ms.map_or("-".to_owned(), |ms| format!("{ms:.1}"));
     let violations = stage.session.keeper.findings().total();
+    let stock_seen = stage.session.seen().shelves.is_some();
     let invariants = match (violations, stock_seen) {
         (0, true) => "ok".to_owned(),
         (0, false) => "ok, stock not seen".to_owned(),
@@ -268,18 +298,21 @@ fn line(stage: &Stage, second: u64, stock_seen: bool) -> String {
     )
 }
 
-/// Verifies unless something went wrong before, stops the shop, reports.
+/// Verifies unless something went wrong before, stops the shop.
 async fn finish(
     stage: Stage,
     outcome: Result<Option<Instant>, DemoError>,
-    mut report: RunReport,
-    console: Console,
+    report: &mut RunReport,
+    screen: Option<&Screen>,
     mut signals: Signals,
-) -> Result<bool, DemoError> {
+) -> Result<Findings, DemoError> {
     report.restarts = stage.supervisor.deaths();
     let verified = match outcome {
         Ok(Some(since)) => {
-            console.line("verifying from outside: orders, stock, payments, the provider's ledger");
+            stage
+                .console
+                .line("verifying from outside: orders, stock, payments, the provider's ledger");
+            say(screen, Phase::Verifying);
             tokio::select! {
                 verified = stage.verify(since) => verified,
                 () = signals.next() => Err(DemoError::Interrupted),
@@ -289,15 +322,13 @@ async fn finish(
         Err(error) => Err(error),
     };
     let ends = Ends::of(&stage.session.keeper.book());
+    say(screen, Phase::Closing);
     let stopped = stage.close().await;
     let mut verified: Verified = verified?;
     verified.findings.merge(stopped?);
     report.ends(ends);
     report.verified(&verified);
-    report.print(console);
-    report::print_findings(console, &verified.findings);
-    console.object(&report)?;
-    Ok(report.invariants_ok)
+    Ok(verified.findings)
 }
 
 #[cfg(test)]
@@ -307,7 +338,6 @@ mod tests {
     #[test]
     fn times_are_read() {
         assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
-        assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("2h"), Ok(Duration::from_secs(7_200)));
         for bad in [
@@ -315,7 +345,8 @@ mod tests {
             "s",
             "-1s",
             "0s",
-            "1d",
+            "7",
+            "417d",
             "99999999999h",
             "18446744073709551615h",
         ] {
@@ -323,6 +354,10 @@ mod tests {
         }
         for bad in ["0", "-1", "NaN", "inf", "x", "20001"] {
             assert!(rps(bad).is_err(), "{bad}");
+        }
+        assert_eq!([share("0"), share("1")], [Ok(0.0), Ok(1.0)]);
+        for bad in ["-0.1", "1.1", "NaN", "x"] {
+            assert!(share(bad).is_err(), "{bad}");
         }
     }
 }

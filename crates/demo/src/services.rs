@@ -13,15 +13,18 @@ pub(crate) enum Service {
     Inventory,
     /// The orders and their sagas.
     Orders,
+    /// All of it over HTTP.
+    Gateway,
 }
 
 impl Service {
     /// All of them; each knows only those before it.
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Provider,
         Self::Payments,
         Self::Inventory,
         Self::Orders,
+        Self::Gateway,
     ];
 
     /// Its name on the command line, in files and in metrics.
@@ -31,12 +34,23 @@ impl Service {
             Self::Payments => "payments",
             Self::Inventory => "inventory",
             Self::Orders => "orders",
+            Self::Gateway => "gateway",
         }
     }
 
     /// Its place in [`Service::ALL`].
     pub(crate) const fn index(self) -> usize {
         self as usize
+    }
+
+    /// Whether it speaks gRPC beside HTTP.
+    pub(crate) const fn speaks_grpc(self) -> bool {
+        !matches!(self, Self::Provider | Self::Gateway)
+    }
+
+    /// Whether it keeps anything on the disk.
+    pub(crate) const fn has_store(self) -> bool {
+        !matches!(self, Self::Gateway)
     }
 
     /// Runs it in this process until a signal ends it.
@@ -46,6 +60,7 @@ impl Service {
             Self::Payments => payments::run(args),
             Self::Inventory => inventory::run(args),
             Self::Orders => orders::run(args),
+            Self::Gateway => gateway::run(args),
         }
     }
 }
@@ -93,7 +108,7 @@ mod tests {
         for point in CRASH_POINTS {
             assert!(service_of(point).is_some(), "{point}");
         }
-        assert_eq!(service_of("gateway.x"), None);
+        assert_eq!(service_of("clearing.x"), None);
         for (i, service) in Service::ALL.into_iter().enumerate() {
             assert_eq!(service.index(), i);
         }

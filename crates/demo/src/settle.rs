@@ -98,10 +98,11 @@ async fn each(
 
 /// Asks where an order stands.
 async fn ask(session: &Session, slot: Slot) -> bool {
-    let Answer::Order(id, _) = session.keeper.book().get(slot).answer else {
+    let order = session.keeper.book().get(slot);
+    let (Answer::Order(id, _), door) = (order.answer, order.door) else {
         return false;
     };
-    let Ok(order) = session.shop().order(id.to_string()).await else {
+    let Ok(order) = session.shop().order(door, id.to_string()).await else {
         return false;
     };
     session

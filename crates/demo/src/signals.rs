@@ -1,12 +1,21 @@
-//! Signals that end the demo.
+//! Signals that end the demo, and the keys that stand for them.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use std::sync::Arc;
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::Notify,
+};
 
 use crate::stage::DemoError;
 
-/// SIGINT, SIGTERM and SIGHUP, from the moment this exists.
+/// SIGINT, SIGTERM and SIGHUP, from the moment this exists; and the keys of a
+/// screen, if there is one.
 #[derive(Debug)]
-pub(crate) struct Signals([Signal; 3]);
+pub(crate) struct Signals {
+    signals: [Signal; 3],
+    keys: Arc<Notify>,
+}
 
 impl Signals {
     /// Begins to listen.
@@ -16,11 +25,21 @@ impl Signals {
     /// [`DemoError::Signals`] if the system refuses.
     pub(crate) fn new() -> Result<Self, DemoError> {
         let listen = |kind| signal(kind).map_err(DemoError::Signals);
-        Ok(Self([
+        let signals = [
             listen(SignalKind::interrupt())?,
             listen(SignalKind::terminate())?,
             listen(SignalKind::hangup())?,
-        ]))
+        ];
+        Ok(Self {
+            signals,
+            keys: Arc::default(),
+        })
+    }
+
+    /// What a screen notifies when a key says what Ctrl-C says without one: in
+    /// raw mode it makes no signal.
+    pub(crate) fn keys(&self) -> Arc<Notify> {
+        self.keys.clone()
     }
 
     /// The next signal.
@@ -29,11 +48,12 @@ impl Signals {
     ///
     /// Safe: a signal that comes meanwhile is kept.
     pub(crate) async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
+        let [interrupt, terminate, hangup] = &mut self.signals;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
+            () = self.keys.notified() => {}
         }
     }
 }

@@ -38,6 +38,8 @@ pub(crate) enum DemoError {
     Output(PathBuf, #[source] std::io::Error),
     #[error("signals can't be received")]
     Signals(#[source] std::io::Error),
+    #[error("the screen has no thread")]
+    Screen(#[source] std::io::Error),
     #[error("interrupted before the verification was over")]
     Interrupted,
     #[error("{0}")]
@@ -68,7 +70,7 @@ pub(crate) struct Stage {
     pub(crate) session: Arc<Session>,
     /// From the start of the first process until all were ready.
     pub(crate) ready: Duration,
-    console: Console,
+    pub(crate) console: Console,
 }
 
 /// What a verification says.
@@ -106,7 +108,7 @@ impl Stage {
             ..
         } = setting;
         let start = Instant::now();
-        let supervisor = Supervisor::start(&scope, Plan { dir, ports, tuning }, console);
+        let supervisor = Supervisor::start(&scope, Plan { dir, ports, tuning }, &console);
         if let Err(error) = supervisor.ready().await {
             supervisor.plan().dir.keep();
             supervisor.stop().await;

@@ -51,7 +51,7 @@ pub(crate) async fn verify(args: VerifyArgs) -> Result<bool, DemoError> {
     let console = Console::new(args.json);
     let mut signals = Signals::new()?;
     let setting = Setting {
-        console,
+        console: console.clone(),
         dir: DataDir::existing(&args.data)?,
         ports: Ports::free()?,
         tuning: Tuning::default(),
@@ -76,7 +76,7 @@ pub(crate) async fn verify(args: VerifyArgs) -> Result<bool, DemoError> {
     let stopped = stage.close().await;
     let mut verified = verified?;
     verified.findings.merge(stopped?);
-    print_findings(console, &verified.findings);
+    print_findings(&console, &verified.findings);
     let mut report = RunReport::default();
     report.verified(&verified);
     console.object(&VerifyReport {

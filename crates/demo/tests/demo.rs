@@ -8,7 +8,7 @@
 )]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::TcpListener,
     path::Path,
     process::{Command, Output, Stdio},
@@ -59,14 +59,14 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Ten ports in a row that are free now. Each test looks at a range of its own,
+/// Twelve ports in a row that are free now. Each test looks at a range of its own,
 /// so that two never want the same.
 fn base_port(range: u16) -> u16 {
     let first = 31_500 + range * 50;
     (0..20)
         .map(|step| first + step)
-        .find(|&base| (base..base + 10).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
-        .expect("ten free ports in a row")
+        .find(|&base| (base..base + 12).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
+        .expect("twelve free ports in a row")
 }
 
 #[derive(serde::Deserialize)]
@@ -86,7 +86,7 @@ fn endpoints(dir: &Path) -> Option<Endpoints> {
     let text = std::fs::read(dir.join("endpoints.json")).ok()?;
     let endpoints: Endpoints = serde_json::from_slice(&text).expect("never half a file");
     let up = |service: &Endpoint| service.pid.is_some();
-    (endpoints.services.len() == 4 && endpoints.services.values().all(up)).then_some(endpoints)
+    (endpoints.services.len() == 5 && endpoints.services.values().all(up)).then_some(endpoints)
 }
 
 fn is_alive(pid: u32) -> bool {
@@ -96,6 +96,23 @@ fn is_alive(pid: u32) -> bool {
         .status()
         .unwrap()
         .success()
+}
+
+/// Orders of a journal's first run that were acknowledged through the gateway.
+fn placed_by_http(shop: &Path) -> usize {
+    let journal = std::fs::read_to_string(shop.join("checker").join("journal.jsonl")).unwrap();
+    let entries: Vec<serde_json::Value> = journal
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let by_http: BTreeSet<_> = entries
+        .iter()
+        .filter(|entry| entry["door"] == "http")
+        .filter_map(|entry| entry["seq"].as_u64())
+        .collect();
+    let placed = entries.iter().filter(|entry| entry["t"] == "placed");
+    let seq = placed.filter_map(|entry| entry["of"][1].as_u64());
+    seq.filter(|seq| by_http.contains(seq)).count()
 }
 
 #[test]
@@ -151,9 +168,12 @@ fn it_sells_says_so_and_comes_back_to_its_data() {
         stderr(&first).contains("grpcurl -plaintext"),
         "how to try it by hand"
     );
-    for service in ["provider", "payments", "inventory", "orders"] {
+    for service in ["provider", "payments", "inventory", "orders", "gateway"] {
         assert!(dir.join("logs").join(format!("{service}.log")).is_file());
     }
+
+    // Some of them came through the gateway, and were acknowledged there.
+    assert!(placed_by_http(&dir) > 20, "{}", placed_by_http(&dir));
 
     // The same directory again: what was sold stays sold, and all of it is
     // verified together with what comes now.

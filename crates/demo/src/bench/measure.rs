@@ -34,13 +34,13 @@ const CALL_MAX: Duration = Duration::from_secs(10);
 /// # Cancel safety
 ///
 /// Dropped, the processes end.
-pub(super) async fn run(args: &BenchArgs, seed: u64, console: Console) -> Result<Run, DemoError> {
+pub(super) async fn run(args: &BenchArgs, seed: u64, console: &Console) -> Result<Run, DemoError> {
     let dir = DataDir::open(None)?;
     let path = dir.path().to_owned();
     // Before the shop is there: a disk of its own, as it were.
     let disk = disk::probe(&path).map_err(|error| DemoError::Output(path, error))?;
     let stage = Stage::open(Setting {
-        console,
+        console: console.clone(),
         dir,
         ports: Ports::free()?,
         tuning: Tuning::default(),
@@ -114,6 +114,8 @@ async fn steady(stage: &Stage, args: &BenchArgs, seed: u64) -> Steady {
     let stop = session.stop.child_token();
     let load = OpenLoop {
         rps: args.rps,
+        // Of the services themselves: the figures stay comparable.
+        http_share: 0.0,
         orders_only: true,
         seed,
         in_flight_max: 4_096,

@@ -44,7 +44,7 @@ fn write_page(page: &mut String, figures: &Figures) -> std::fmt::Result {
     writeln!(
         page,
         "`cargo xtask bench shop`: {} runs, each from an empty directory, verified from outside at \
-         the end ({}).\nMachine: {} cores, {}, {} GiB, {}; {} build; load generator, four services \
+         the end ({}).\nMachine: {} cores, {}, {} GiB, {}; {} build; load generator, five services \
          and their fsyncs on the same box.\nShown: median (lowest to highest).\n",
         runs.len(),
         if figures.invariants_ok {

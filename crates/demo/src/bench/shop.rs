@@ -79,7 +79,7 @@ pub(crate) async fn shop(args: BenchArgs) -> Result<bool, DemoError> {
     };
     for number in 1..=args.runs {
         let run = tokio::select! {
-            run = measure::run(&args, u64::from(number), console) => run?,
+            run = measure::run(&args, u64::from(number), &console) => run?,
             () = signals.next() => return Err(DemoError::Interrupted),
         };
         console.line(format_args!("run {number}: {}", page::line(&run)));

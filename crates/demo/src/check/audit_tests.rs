@@ -10,7 +10,7 @@ use shop_proto::{
 use super::*;
 use crate::{
     catalog::ARTICLES,
-    check::{Body, Method},
+    check::{Body, Door, Method},
 };
 
 /// Everything the audit reads, as a correct shop would answer.
@@ -135,7 +135,7 @@ fn shop(seed: u64, more: usize) -> (Book, Shop) {
         };
         let body = Body::random(&mut rng);
         let body = Body::new(body.lines(), method).unwrap();
-        let slot = book.place(body).unwrap();
+        let slot = book.place(body, Door::Grpc).unwrap();
         let id = OrderId::at(i64::try_from(i).unwrap());
         let (status, paid) = match kind {
             0 => (OrderStatus::Confirmed, "captured"),
@@ -281,7 +281,7 @@ fn money_that_differs_is_found() {
 fn what_nobody_knows_is_found() {
     let (mut book, shop) = shop(1, 0);
     let slot = book
-        .place(Body::new([("timer", 1)], Method::Ok).unwrap())
+        .place(Body::new([("timer", 1)], Method::Ok).unwrap(), Door::Grpc)
         .unwrap();
     assert_eq!(shop.audit(&book).count(Invariant::Unresolved), 1);
     book.unknown(slot);

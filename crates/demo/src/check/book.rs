@@ -6,7 +6,8 @@ use shop_proto::orders::Order;
 use shop_types::OrderId;
 
 use super::{
-    Answer, Body, BookError, CallError, Cancel, Findings, Invariant, Receipt, Slot, Status, Tracked,
+    Answer, Body, BookError, CallError, Cancel, Door, Findings, Invariant, Receipt, Slot, Status,
+    Tally, Tracked,
 };
 use crate::catalog::ARTICLES;
 
@@ -28,6 +29,7 @@ pub(crate) struct Book {
     received: [i64; ARTICLES.len()],
     receipts: HashMap<String, Receipt>,
     end_within: Option<Duration>,
+    tally: Tally,
 }
 
 #[derive(Debug)]
@@ -53,24 +55,28 @@ impl Book {
             name: name.to_owned(),
             first,
         });
+        self.tally = Tally::default();
         Ok(())
     }
 
     /// Takes a place for an order about to be sent; `None` when full.
-    pub(crate) fn place(&mut self, body: Body) -> Option<Slot> {
+    pub(crate) fn place(&mut self, body: Body, door: Door) -> Option<Slot> {
         let run = self.runs.last()?;
         let at = u32::try_from(self.orders.len()).ok()?;
         if self.orders.len() >= Self::ORDERS_MAX {
             return None;
         }
-        self.orders.push(Tracked {
+        let order = Tracked {
             run: u16::try_from(self.runs.len() - 1).ok()?,
             seq: at - run.first,
             body,
+            door,
             answer: Answer::Planned,
             first_end: None,
             cancel: Cancel::No,
-        });
+        };
+        self.tally.add(&order);
+        self.orders.push(order);
         Some(Slot(at))
     }
 
@@ -79,8 +85,23 @@ impl Book {
         self.orders[slot.0 as usize]
     }
 
-    pub(super) fn at(&mut self, slot: Slot) -> &mut Tracked {
-        &mut self.orders[slot.0 as usize]
+    /// Changes the order at a slot.
+    pub(super) fn change<T>(&mut self, slot: Slot, change: impl FnOnce(&mut Tracked) -> T) -> T {
+        let order = &mut self.orders[slot.0 as usize];
+        let counted = self.runs.last().is_some_and(|run| slot.0 >= run.first);
+        if counted {
+            self.tally.remove(order);
+        }
+        let result = change(order);
+        if counted {
+            self.tally.add(order);
+        }
+        result
+    }
+
+    /// The orders of the last run by where they stand.
+    pub(crate) const fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// All orders.
@@ -89,6 +110,7 @@ impl Book {
     }
 
     /// The orders of the last run.
+    #[cfg(test)]
     pub(crate) fn this_run(&self) -> impl Iterator<Item = (Slot, &Tracked)> {
         let first = self.runs.last().map_or(0, |run| run.first);
         self.iter().skip(first as usize)
@@ -178,7 +200,7 @@ impl Book {
             findings.add(Invariant::Changed, format!("{key}: id {:?}", order.id));
             return findings;
         };
-        let tracked = self.at(slot);
+        let tracked = self.get(slot);
         if let Some(difference) = tracked.body.difference(order) {
             findings.add(
                 Invariant::Changed,
@@ -198,7 +220,7 @@ impl Book {
             | Answer::Unknown
             | Answer::Failed
             | Answer::Order(..) => {
-                if let Some(first) = tracked.placed(id, status) {
+                if let Some(first) = self.change(slot, |order| order.placed(id, status)) {
                     let what = format!("{key}: first {first:?}, then {status:?}");
                     findings.add(Invariant::KeyReused, what);
                 }
@@ -209,10 +231,11 @@ impl Book {
 
     /// Notes that an order leaves now.
     pub(crate) fn sent(&mut self, slot: Slot) {
-        let tracked = self.at(slot);
-        if tracked.answer == Answer::Planned {
-            tracked.answer = Answer::Sent;
-        }
+        self.change(slot, |order| {
+            if order.answer == Answer::Planned {
+                order.answer = Answer::Sent;
+            }
+        });
     }
 
     /// Notes that the shop refused an order. An acknowledged one stays.
@@ -241,51 +264,55 @@ impl Book {
 
     /// Notes that an order was never sent.
     pub(crate) fn unsent(&mut self, slot: Slot) {
-        let tracked = self.at(slot);
-        if tracked.answer == Answer::Planned {
-            tracked.answer = Answer::Unsent;
-        }
+        self.change(slot, |order| {
+            if order.answer == Answer::Planned {
+                order.answer = Answer::Unsent;
+            }
+        });
     }
 
     fn set_unless_known(&mut self, slot: Slot, answer: Answer) {
-        let tracked = self.at(slot);
-        if matches!(
-            tracked.answer,
-            Answer::Planned | Answer::Sent | Answer::Unknown
-        ) {
-            tracked.answer = answer;
-        }
+        self.change(slot, |order| {
+            if matches!(
+                order.answer,
+                Answer::Planned | Answer::Sent | Answer::Unknown
+            ) {
+                order.answer = answer;
+            }
+        });
     }
 
     /// Notes how far an order is, as GetOrder or a cancellation tells it.
     pub(crate) fn reached(&mut self, slot: Slot, status: Status) {
-        let tracked = self.at(slot);
-        if let Answer::Order(_, known) = &mut tracked.answer {
-            *known = status;
-            // An order that is seen cancelled may have been confirmed before.
-            if matches!(status, Status::Confirmed | Status::Rejected) {
-                tracked.first_end.get_or_insert(status);
+        self.change(slot, |order| {
+            if let Answer::Order(_, known) = &mut order.answer {
+                *known = status;
+                // An order that is seen cancelled may have been confirmed before.
+                if matches!(status, Status::Confirmed | Status::Rejected) {
+                    order.first_end.get_or_insert(status);
+                }
             }
-        }
+        });
     }
 
     /// Notes that a cancellation is about to be sent.
     pub(crate) fn cancel_asked(&mut self, slot: Slot) {
-        let tracked = self.at(slot);
-        if matches!(tracked.cancel, Cancel::No | Cancel::Refused) {
-            tracked.cancel = Cancel::Asked;
-        }
+        self.change(slot, |order| {
+            if matches!(order.cancel, Cancel::No | Cancel::Refused) {
+                order.cancel = Cancel::Asked;
+            }
+        });
     }
 
     /// Notes that the shop has cancelled the order.
     pub(crate) fn cancelled(&mut self, slot: Slot) {
-        self.at(slot).cancel = Cancel::Done;
+        self.change(slot, |order| order.cancel = Cancel::Done);
         self.reached(slot, Status::Cancelled);
     }
 
     /// Notes that the shop refused a cancellation, for the order is rejected.
     pub(crate) fn cancel_refused(&mut self, slot: Slot) {
-        self.at(slot).cancel = Cancel::Refused;
+        self.change(slot, |order| order.cancel = Cancel::Refused);
         self.reached(slot, Status::Rejected);
     }
 
@@ -345,4 +372,4 @@ pub(crate) const CUSTOMERS: &str = "demo-";
 
 #[cfg(test)]
 #[path = "book_tests.rs"]
-mod tests;
+pub(super) mod tests;

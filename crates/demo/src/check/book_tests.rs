@@ -11,7 +11,7 @@ use crate::{
     check::{Entry, Method},
 };
 
-pub(super) fn order(id: OrderId, body: Body, status: OrderStatus) -> Order {
+pub(in crate::check) fn order(id: OrderId, body: Body, status: OrderStatus) -> Order {
     Order {
         id: id.to_string(),
         customer_id: "demo-r-0".into(),
@@ -39,7 +39,7 @@ fn one() -> Body {
 fn book() -> (Book, Slot) {
     let mut book = Book::default();
     book.begin_run("r").unwrap();
-    let slot = book.place(one()).unwrap();
+    let slot = book.place(one(), Door::Grpc).unwrap();
     (book, slot)
 }
 
@@ -48,7 +48,7 @@ fn keys_name_the_run_and_the_order() {
     let (mut book, slot) = book();
     assert_eq!(book.key(slot), "demo-r-0");
     book.begin_run("s").unwrap();
-    let next = book.place(one()).unwrap();
+    let next = book.place(one(), Door::Grpc).unwrap();
     assert_eq!(book.key(next), "demo-s-0");
     assert_eq!(book.key(slot), "demo-r-0");
     assert_eq!(book.this_run().count(), 1);
@@ -192,6 +192,7 @@ fn a_journal_tells_the_same_story() {
         seq,
         lines: vec![("timer".into(), 1)],
         method: "pm_card_ok".into(),
+        door: Door::Http,
     };
     let story = [
         Entry::Run {
@@ -266,6 +267,7 @@ fn an_impossible_journal_is_refused() {
         seq: 0,
         lines: vec![],
         method: "pm_card_ok".into(),
+        door: Door::Http,
     };
     assert_eq!(book.replay(&bad), Err(BookError::BadBody(0)));
 }
@@ -282,4 +284,43 @@ fn an_order_that_was_told_its_end_is_not_refused_later() {
         let found = book.refused(slot, &refusal);
         assert_eq!(found.count(Invariant::KeyReused), violations, "{status:?}");
     }
+}
+
+#[test]
+fn the_tally_is_what_a_recount_gives() {
+    let (mut book, first) = book();
+    let id = OrderId::from_bytes(7_u128.to_be_bytes());
+    book.answered(first, &order(id, one(), OrderStatus::Confirmed));
+    assert_eq!(book.tally().confirmed_cents, one().total_cents());
+    book.begin_run("s").unwrap();
+    // An order of an earlier run that changes now isn't this run's.
+    book.cancelled(first);
+    let slots: Vec<_> = (0..6)
+        .map(|_| book.place(one(), Door::Grpc).unwrap())
+        .collect();
+    let known = |at: u128, status| order(OrderId::from_bytes(at.to_be_bytes()), one(), status);
+    book.sent(slots[0]);
+    book.unknown(slots[1]);
+    book.failed(slots[2]);
+    book.unsent(slots[3]);
+    book.answered(slots[4], &known(4, OrderStatus::Confirmed));
+    book.answered(slots[4], &known(4, OrderStatus::Confirmed));
+    book.answered(slots[5], &known(5, OrderStatus::Pending));
+    let before = Tally {
+        open: 1,
+        unknown: 1,
+        none: 2,
+        pending: 1,
+        confirmed: 1,
+        confirmed_cents: one().total_cents(),
+        ..Tally::default()
+    };
+    assert_eq!(book.tally(), before);
+    book.cancelled(slots[4]);
+    book.reached(slots[5], Status::Rejected);
+    let mut recount = Tally::default();
+    book.this_run().for_each(|(_, order)| recount.add(order));
+    assert_eq!(book.tally(), recount);
+    assert_eq!((recount.cancelled, recount.rejected), (1, 1));
+    assert_eq!((recount.placed(), recount.confirmed_cents), (2, 0));
 }

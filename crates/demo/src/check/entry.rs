@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use shop_proto::orders::OrderStatus;
 
+use super::Door;
+
 /// One line of the journal: JSON, append-only, never rewritten.
 ///
 /// `place` stands before the call is sent; `placed`, `failed`, `unknown` or
@@ -36,6 +38,9 @@ pub(crate) enum Entry {
         lines: Vec<(String, i64)>,
         /// The provider's token.
         method: String,
+        /// Which way it goes.
+        #[serde(default, skip_serializing_if = "Door::is_grpc")]
+        door: Door,
     },
     /// ok: the shop acknowledged it.
     Placed {

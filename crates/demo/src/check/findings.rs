@@ -44,6 +44,8 @@ pub(crate) enum Invariant {
     PaymentDiffers,
     /// Money was moved for an order that the shop doesn't have.
     Orphan,
+    /// An answer contradicts itself, or isn't what the API promises.
+    Contradiction,
     /// A process of the shop had to be killed at shutdown.
     Straggler,
 }
@@ -70,6 +72,7 @@ impl Invariant {
             Self::HoldLeft => "hold_left",
             Self::PaymentDiffers => "payment_differs",
             Self::Orphan => "orphan",
+            Self::Contradiction => "contradiction",
             Self::Straggler => "straggler",
         }
     }

@@ -232,6 +232,7 @@ fn write_batches(mut file: File, mut queue: mpsc::Receiver<Line>) -> std::io::Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Door;
 
     fn entry(seq: u32) -> Entry {
         let lines = vec![("timer".to_owned(), 1)];
@@ -239,6 +240,7 @@ mod tests {
             seq,
             lines,
             method: "pm_card_ok".to_owned(),
+            door: Door::Grpc,
         }
     }
 

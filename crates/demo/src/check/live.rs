@@ -48,6 +48,32 @@ impl Live {
     }
 }
 
+/// Pieces of all articles together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shelves {
+    pub(crate) available: i64,
+    pub(crate) reserved: i64,
+    pub(crate) sold: i64,
+    pub(crate) received: i64,
+}
+
+impl Shelves {
+    /// The sums of a page of stock.
+    pub(crate) fn of(stock: &[Stock]) -> Self {
+        let sum = |count: fn(&Stock) -> i64| {
+            stock
+                .iter()
+                .fold(0_i64, |sum, stock| sum.saturating_add(count(stock)))
+        };
+        Self {
+            available: sum(|stock| stock.available),
+            reserved: sum(|stock| stock.reserved),
+            sold: sum(|stock| stock.sold),
+            received: sum(|stock| stock.received),
+        }
+    }
+}
+
 /// What must hold for one SKU at every time.
 pub(crate) fn balance(stock: &Stock) -> Findings {
     let mut findings = Findings::default();

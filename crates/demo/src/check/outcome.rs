@@ -23,6 +23,9 @@ pub(crate) enum Verdict {
 }
 
 impl CallError {
+    /// The reason of an error that stands for an answer which can't be.
+    pub(crate) const CONTRADICTION: &str = "CONTRADICTION";
+
     /// A name with few values, for counting: the code in lower case.
     pub(crate) const fn kind(&self) -> &'static str {
         match self.code {

@@ -1,6 +1,6 @@
 //! From the journal back to the book.
 
-use super::{Body, Book, Entry, Method, Receipt, Slot};
+use super::{Body, Book, Door, Entry, Method, Receipt, Slot};
 use crate::catalog;
 
 /// A journal that doesn't tell a possible story.
@@ -49,12 +49,17 @@ impl Book {
             Entry::Run { run, .. } => self.begin_run(run)?,
             Entry::Catalog { .. } | Entry::Kill { .. } => {}
             Entry::CatalogDone => self.seeded(),
-            Entry::Place { seq, lines, method } => self.replay_place(*seq, lines, method)?,
+            Entry::Place {
+                seq,
+                lines,
+                method,
+                door,
+            } => self.replay_place(*seq, lines, method, *door)?,
             Entry::Placed { of, id, status } => {
                 let id = id.parse().map_err(|_bad| BookError::BadId(id.clone()))?;
                 let slot = self.slot(*of)?;
                 // What is wrong with it was found when it came.
-                let _other_end = self.at(slot).placed(id, *status);
+                let _other_end = self.change(slot, |order| order.placed(id, *status));
             }
             Entry::Failed { of, .. } => self.failed(self.slot(*of)?),
             Entry::Unknown { of, .. } => self.unknown(self.slot(*of)?),
@@ -82,11 +87,12 @@ impl Book {
         seq: u32,
         lines: &[(String, i64)],
         method: &str,
+        door: Door,
     ) -> Result<(), BookError> {
         let lines = lines.iter().map(|(sku, pieces)| (sku.as_str(), *pieces));
         let body = Method::of(method).and_then(|method| Body::new(lines, method));
         let body = body.ok_or(BookError::BadBody(seq))?;
-        let slot = self.place(body).ok_or(BookError::TooManyOrders)?;
+        let slot = self.place(body, door).ok_or(BookError::TooManyOrders)?;
         if self.get(slot).seq != seq {
             return Err(BookError::NoSuchOrder(seq));
         }

@@ -1,8 +1,27 @@
 //! One order, or one delivery, as the checker remembers it.
 
+use serde::{Deserialize, Serialize};
 use shop_types::OrderId;
 
 use super::{Body, Status};
+
+/// Which way a call takes into the shop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Door {
+    /// The services themselves.
+    #[default]
+    Grpc,
+    /// The gateway.
+    Http,
+}
+
+impl Door {
+    /// Whether it is the one that needs no word in a journal.
+    pub(super) const fn is_grpc(&self) -> bool {
+        matches!(self, Self::Grpc)
+    }
+}
 
 /// What is known of the answer to one PlaceOrder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +59,8 @@ pub(crate) struct Tracked {
     pub(crate) run: u16,
     pub(crate) seq: u32,
     pub(crate) body: Body,
+    /// Which way it was placed, and is repeated until its outcome is known.
+    pub(crate) door: Door,
     pub(crate) answer: Answer,
     /// Where it ended first, as far as that is known: PlaceOrder must tell it
     /// for good, whatever becomes of the order.

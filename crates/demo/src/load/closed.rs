@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use watertight_core::Scope;
 
 use super::Session;
-use crate::check::Body;
+use crate::check::{Body, Door};
 
 /// How a closed loop runs.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,7 @@ pub(crate) async fn closed_loop(
 async fn customer(session: Arc<Session>, mut rng: StdRng, end: Instant) {
     while Instant::now() < end && !session.stop.is_cancelled() {
         let body = Body::random(&mut rng);
-        let planned = session.keeper.plan(&[body]).await;
+        let planned = session.keeper.plan(&[(body, Door::Grpc)]).await;
         match planned.map(|slots| slots.first().copied().flatten()) {
             Ok(Some(slot)) => session.place(slot, Instant::now()).await,
             Ok(None) => return,

@@ -9,7 +9,7 @@ use watertight_core::Clock;
 use crate::{
     catalog::ARTICLES,
     check::{
-        Body, Book, CallError, Entry, Findings, Journal, JournalError, Receipt, Slot, Status,
+        Body, Book, CallError, Door, Entry, Findings, Journal, JournalError, Receipt, Slot, Status,
         Verdict,
     },
 };
@@ -112,17 +112,21 @@ impl Keeper {
     /// # Cancel safety
     ///
     /// Dropped, the orders stay planned and are repeated at the next check.
-    pub(crate) async fn plan(&self, bodies: &[Body]) -> Result<Vec<Option<Slot>>, JournalError> {
+    pub(crate) async fn plan(
+        &self,
+        orders: &[(Body, Door)],
+    ) -> Result<Vec<Option<Slot>>, JournalError> {
         let (mut slots, mut entries) = (Vec::new(), Vec::new());
         {
             let mut book = self.book();
-            for body in bodies {
-                let slot = book.place(*body);
+            for &(body, door) in orders {
+                let slot = book.place(body, door);
                 slots.push(slot);
                 entries.extend(slot.map(|slot| Entry::Place {
                     seq: book.get(slot).seq,
                     lines: body.lines().map(|(sku, n)| (sku.to_owned(), n)).collect(),
                     method: body.method().token().to_owned(),
+                    door,
                 }));
             }
         }

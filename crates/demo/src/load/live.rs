@@ -6,27 +6,30 @@ use shop_proto::inventory::Stock;
 use super::Session;
 use crate::{
     catalog::{ARTICLES, PLENTY, SCARCE_DELIVERY},
-    check::{CallError, Live, Receipt},
+    check::{CallError, Live, Money, Receipt, Shelves, Till},
     shop,
 };
 
 /// Seconds between two deliveries of scarce articles.
 const SCARCE_EVERY_S: u64 = 5;
 
-/// One second's work; `second` counts them. `false` if stock couldn't be read.
+/// One second's work; `second` counts them.
 ///
 /// # Cancel safety
 ///
 /// Dropped, a delivery may be open; the next one repeats it.
-pub(crate) async fn keep_shop(session: &Session, second: u64) -> bool {
+pub(crate) async fn keep_shop(session: &Session, second: u64) {
+    session.seen().till = look_at_money(session).await;
     let live = Live::before(&session.keeper.book());
     let stock = match session.shop().stocks(String::new()).await {
         Ok(page) => page.stock,
         Err(error) => {
             session.stats().error(error.kind());
-            return false;
+            session.seen().shelves = None;
+            return;
         }
     };
+    session.seen().shelves = Some(Shelves::of(&stock));
     let found = live.after(&session.keeper.book(), &stock);
     session.keeper.findings().merge(found);
     for (id, receipt) in deliveries(session, second, &stock) {
@@ -37,7 +40,24 @@ pub(crate) async fn keep_shop(session: &Session, second: u64) -> bool {
             session.stats().error(error.kind());
         }
     }
-    true
+}
+
+/// Compares the last orders with the provider's ledger.
+async fn look_at_money(session: &Session) -> Option<Till> {
+    let money = Money::before(&session.keeper.book());
+    let Some((after, rows)) = money.page() else {
+        return Some(Till::default());
+    };
+    let page = match session.shop().ledger_page(Some(&after), rows).await {
+        Ok(page) => page.authorizations,
+        Err(error) => {
+            session.stats().error(error.kind());
+            return None;
+        }
+    };
+    let (till, found) = money.after(&session.keeper.book(), &page);
+    session.keeper.findings().merge(found);
+    Some(till)
 }
 
 /// Deliveries whose outcome isn't known: they are sent until it is.

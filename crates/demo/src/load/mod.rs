@@ -14,5 +14,5 @@ pub(crate) use closed::{ClosedLoop, closed_loop};
 pub(crate) use keeper::Keeper;
 pub(crate) use live::{deliver, keep_shop, open_receipts};
 pub(crate) use open::{OpenLoop, open_loop};
-pub(crate) use session::Session;
-pub(crate) use stats::{Stats, Window};
+pub(crate) use session::{Seen, Session};
+pub(crate) use stats::{Quantiles, Stats, Window};

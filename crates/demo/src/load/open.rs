@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rand::{SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::{
     sync::{Semaphore, mpsc},
     time::Instant,
@@ -14,7 +14,7 @@ use super::{
     Session,
     schedule::{Kind, Schedule},
 };
-use crate::check::{Body, JournalError, Slot};
+use crate::check::{Body, Door, JournalError, Slot};
 
 /// Calls are planned this far ahead, so that the journal holds an order before
 /// it leaves and one sync serves many.
@@ -28,6 +28,8 @@ const CHUNKS_AHEAD: usize = 2;
 pub(crate) struct OpenLoop {
     /// Orders a second.
     pub(crate) rps: f64,
+    /// The share of all calls that goes through the gateway, 0 to 1.
+    pub(crate) http_share: f64,
     /// Whether to leave out everything but orders.
     pub(crate) orders_only: bool,
     /// What the random choices are drawn from.
@@ -42,6 +44,7 @@ pub(crate) struct OpenLoop {
 struct Due {
     after: Duration,
     kind: Kind,
+    door: Door,
     /// The order to place, and its place in the book unless that is full.
     order: Option<(Body, Option<Slot>)>,
 }
@@ -91,14 +94,20 @@ async fn plan(
 ) -> Result<(), JournalError> {
     let mut schedule = Schedule::new(config.rps, config.orders_only, config.seed);
     let mut bodies = StdRng::seed_from_u64(config.seed ^ 1);
+    let mut doors = StdRng::seed_from_u64(config.seed ^ 2);
     let (mut next, mut until) = (schedule.next(), CHUNK);
     while !stop.is_cancelled() {
         let mut chunk = Vec::new();
         while next.0 < until {
+            let door = match doors.random_bool(config.http_share) {
+                true => Door::Http,
+                false => Door::Grpc,
+            };
             let order = (next.1 == Kind::Place).then(|| (Body::random(&mut bodies), None));
             chunk.push(Due {
                 after: next.0,
                 kind: next.1,
+                door,
                 order,
             });
             next = schedule.next();
@@ -106,7 +115,7 @@ async fn plan(
         until += CHUNK;
         let wanted: Vec<_> = chunk
             .iter()
-            .filter_map(|call| Some(call.order?.0))
+            .filter_map(|call| Some((call.order?.0, call.door)))
             .collect();
         let mut slots = session.keeper.plan(&wanted).await?.into_iter();
         for (_, slot) in chunk.iter_mut().filter_map(|call| call.order.as_mut()) {
@@ -137,9 +146,9 @@ fn send(
             Some((_, Some(slot))) => session.place(slot, due).await,
             Some((body, None)) => {
                 let number = u64::try_from(call.after.as_nanos()).unwrap_or(u64::MAX);
-                session.place_untracked(body, number, due).await;
+                session.place_untracked(body, call.door, number, due).await;
             }
-            None => session.call(call.kind, due).await,
+            None => session.call(call.kind, call.door, due).await,
         }
         drop(permit);
     }));

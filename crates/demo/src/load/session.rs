@@ -11,7 +11,10 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Keeper, Stats};
-use crate::{check::JournalError, shop::Shop};
+use crate::{
+    check::{JournalError, Shelves, Till},
+    shop::Shop,
+};
 
 /// What all calls share: connections, memory, counts.
 #[derive(Debug)]
@@ -23,6 +26,16 @@ pub(crate) struct Session {
     /// Cancelled when the load shall stop; what is in flight goes on.
     pub(crate) stop: CancellationToken,
     broken: Mutex<Option<JournalError>>,
+    seen: Mutex<Seen>,
+}
+
+/// What the shop's keeper saw when it looked last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// `None` if stock couldn't be read.
+    pub(crate) shelves: Option<Shelves>,
+    /// `None` if the provider's ledger couldn't be read.
+    pub(crate) till: Option<Till>,
 }
 
 impl Session {
@@ -35,6 +48,7 @@ impl Session {
             stats: Mutex::default(),
             stop: CancellationToken::new(),
             broken: Mutex::default(),
+            seen: Mutex::default(),
         }
     }
 
@@ -64,6 +78,11 @@ impl Session {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
+    }
+
+    /// What the keeper saw last.
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes the outcome of something the journal has to hold.

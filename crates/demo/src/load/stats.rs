@@ -33,12 +33,21 @@ impl Latency {
         (!self.0.is_empty()).then_some((us / 10.0).round() / 100.0)
     }
 
+    /// What half, nine tenths and 99 % of the calls stayed below.
+    pub(crate) fn quantiles(&self) -> Quantiles {
+        Quantiles([0.5, 0.9, 0.99].map(|quantile| self.ms(quantile)))
+    }
+
     /// Calls that were measured.
     #[cfg(test)]
     fn count(&self) -> u64 {
         self.0.len()
     }
 }
+
+/// p50, p90 and p99 in milliseconds; `None` without calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Quantiles(pub(crate) [Option<f64>; 3]);
 
 /// Counts and latencies over some time.
 ///
@@ -69,7 +78,8 @@ impl Window {
         self.errors.values().sum()
     }
 
-    fn add(&mut self, other: &Self) {
+    /// Adds what happened in another time.
+    pub(crate) fn add(&mut self, other: &Self) {
         self.calls += other.calls;
         self.orders += other.orders;
         // Adding fails if the bounds differ, and they don't.
@@ -121,6 +131,11 @@ impl Stats {
         let window = std::mem::take(&mut self.now);
         self.before.add(&window);
         window
+    }
+
+    /// What happened before the last [`Stats::turn`].
+    pub(crate) const fn before(&self) -> &Window {
+        &self.before
     }
 
     /// What happened in all.

@@ -18,8 +18,9 @@ use tonic::{
 use watertight::HttpClient;
 use watertight_core::{Deadline, Scope};
 
+use super::front::Front;
 use crate::{
-    check::{CallError, LedgerPage},
+    check::{CallError, Door, LedgerPage},
     services::Service,
     supervise::Plan,
 };
@@ -34,6 +35,9 @@ const GRACE: Duration = Duration::from_millis(250);
 /// Rows of a page.
 const PAGE: i32 = 1_000;
 
+/// Rows of a page of the ledger.
+const LEDGER_PAGE: usize = 1_000;
+
 /// Clients of all services; clones share the connections.
 ///
 /// The connections are tonic's own, not the chassis': a checker that shares its
@@ -43,6 +47,7 @@ pub(crate) struct Shop {
     orders: OrdersServiceClient<Channel>,
     inventory: InventoryServiceClient<Channel>,
     payments: PaymentsServiceClient<Channel>,
+    front: Front,
     provider: HttpClient,
     provider_url: String,
     scope: Scope,
@@ -77,6 +82,7 @@ impl Shop {
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
             payments: PaymentsServiceClient::new(payments)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            front: Front::new(scope.child("call"), plan.url(Service::Gateway), call_max),
             provider: HttpClient::new("provider"),
             provider_url: plan.url(Service::Provider),
             scope: scope.child("call"),
@@ -103,8 +109,12 @@ impl Shop {
     /// PlaceOrder.
     pub(crate) async fn place(
         &self,
+        door: Door,
         message: orders::PlaceOrderRequest,
     ) -> Result<Order, CallError> {
+        if door == Door::Http {
+            return self.front.place(message).await;
+        }
         let mut client = self.orders.clone();
         let answer = self
             .answer(client.place_order(self.request(message)))
@@ -115,7 +125,10 @@ impl Shop {
     }
 
     /// GetOrder.
-    pub(crate) async fn order(&self, order_id: String) -> Result<Order, CallError> {
+    pub(crate) async fn order(&self, door: Door, order_id: String) -> Result<Order, CallError> {
+        if door == Door::Http {
+            return self.front.order(&order_id).await;
+        }
         let mut client = self.orders.clone();
         let request = self.request(orders::GetOrderRequest { order_id });
         let answer = self.answer(client.get_order(request)).await?;
@@ -125,13 +138,35 @@ impl Shop {
     }
 
     /// CancelOrder.
-    pub(crate) async fn cancel(&self, order_id: String) -> Result<Order, CallError> {
+    pub(crate) async fn cancel(&self, door: Door, order_id: String) -> Result<Order, CallError> {
+        if door == Door::Http {
+            return self.front.cancel(&order_id).await;
+        }
         let mut client = self.orders.clone();
         let request = self.request(orders::CancelOrderRequest { order_id });
         let answer = self.answer(client.cancel_order(request)).await?;
         answer
             .order
             .ok_or_else(|| CallError::transport("an answer without an order"))
+    }
+
+    /// The last orders of a customer, or of all.
+    pub(crate) async fn last_orders(
+        &self,
+        door: Door,
+        customer_id: String,
+        rows: i32,
+    ) -> Result<Vec<Order>, CallError> {
+        if door == Door::Http {
+            return self.front.orders(&customer_id, rows).await;
+        }
+        let page = self.orders(customer_id, rows, String::new()).await?;
+        Ok(page.orders)
+    }
+
+    /// What an order went through, as the gateway tells it, up to its end.
+    pub(crate) async fn watch(&self, order_id: &str) -> Result<Vec<Order>, CallError> {
+        self.front.watch(order_id).await
     }
 
     /// ListOrders: one page.
@@ -151,7 +186,10 @@ impl Shop {
     }
 
     /// GetStock.
-    pub(crate) async fn stock(&self, sku: &str) -> Result<Stock, CallError> {
+    pub(crate) async fn stock(&self, door: Door, sku: &str) -> Result<Stock, CallError> {
+        if door == Door::Http {
+            return self.front.stock(sku).await;
+        }
         let mut client = self.inventory.clone();
         let request = self.request(inventory::GetStockRequest {
             sku: sku.to_owned(),
@@ -214,7 +252,16 @@ impl Shop {
 
     /// A page of the provider's ledger, over HTTP, behind a reference.
     pub(crate) async fn ledger(&self, after: Option<&str>) -> Result<LedgerPage, CallError> {
-        let mut url = format!("{}/v1/ledger?limit={PAGE}", self.provider_url);
+        self.ledger_page(after, LEDGER_PAGE).await
+    }
+
+    /// The same with so many rows at most.
+    pub(crate) async fn ledger_page(
+        &self,
+        after: Option<&str>,
+        rows: usize,
+    ) -> Result<LedgerPage, CallError> {
+        let mut url = format!("{}/v1/ledger?limit={rows}", self.provider_url);
         if let Some(after) = after {
             url += &format!("&after={after}");
         }

@@ -1,8 +1,11 @@
-//! The shop as its customers see it: gRPC, and the provider's HTTP ledger.
+//! The shop as its customers see it: gRPC, HTTP through the gateway, and the
+//! provider's ledger.
 
 mod client;
+mod front;
 mod pages;
 mod seed;
+mod wire;
 
 pub(crate) use client::Shop;
 pub(crate) use pages::audit;

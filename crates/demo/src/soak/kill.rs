@@ -41,6 +41,9 @@ pub(crate) struct KillArgs {
     /// Orders a second
     #[arg(long, default_value_t = 50.0)]
     rps: f64,
+    /// The share of all calls that goes through the gateway
+    #[arg(long, default_value_t = run::HTTP_SHARE, value_parser = run::share)]
+    http_share: f64,
     /// Keeps the data here; without it, a temporary directory
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -95,7 +98,7 @@ pub(crate) async fn kill(args: KillArgs) -> Result<bool, DemoError> {
     let mut signals = Signals::new()?;
     let seed = run::seed(args.seed);
     let setting = Setting {
-        console,
+        console: console.clone(),
         dir: DataDir::open(args.data.as_deref())?,
         ports: Ports::free()?,
         tuning: Tuning {
@@ -115,12 +118,13 @@ pub(crate) async fn kill(args: KillArgs) -> Result<bool, DemoError> {
     let stage = Stage::open(setting).await?;
     let load = OpenLoop {
         rps: args.rps,
+        http_share: args.http_share,
         orders_only: false,
         seed,
         in_flight_max: 4_096,
     };
     let outcome = tokio::select! {
-        outcome = soak(&stage, load, console, &mut report) => outcome,
+        outcome = soak(&stage, load, &console, &mut report) => outcome,
         () = stage.gave_up() => Err(stage.why_gave_up()),
         () = signals.next() => Err(DemoError::Interrupted),
     };
@@ -138,8 +142,8 @@ pub(crate) async fn kill(args: KillArgs) -> Result<bool, DemoError> {
     let mut run = RunReport::default();
     run.verified(&verified);
     report.take(ends, run);
-    report.print(console);
-    report::print_findings(console, &verified.findings);
+    report.print(&console);
+    report::print_findings(&console, &verified.findings);
     console.object(&report)?;
     Ok(report.invariants_ok)
 }
@@ -148,7 +152,7 @@ pub(crate) async fn kill(args: KillArgs) -> Result<bool, DemoError> {
 async fn soak(
     stage: &Stage,
     load: OpenLoop,
-    console: Console,
+    console: &Console,
     report: &mut KillReport,
 ) -> Result<Instant, DemoError> {
     stage.session.keeper.book().require_end_within(END_MAX);
@@ -243,7 +247,7 @@ impl KillReport {
         self.invariants_ok = run.invariants_ok;
     }
 
-    fn print(&self, console: Console) {
+    fn print(&self, console: &Console) {
         console.line(format_args!(
             "\n{} kills in {} cycles (seed {}): random {}; at points {}; missed {}; other deaths {}",
             self.kills,

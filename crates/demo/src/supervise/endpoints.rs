@@ -14,7 +14,7 @@ struct File {
 
 #[derive(Serialize)]
 struct Endpoint {
-    /// Null for the provider, which speaks HTTP alone.
+    /// Null for those that speak HTTP alone.
     grpc: Option<String>,
     http: String,
     admin: String,
@@ -31,7 +31,7 @@ pub(super) fn write(plan: &Plan, pid: impl Fn(Service) -> Option<u32>) -> std::i
     let endpoint = |service: Service| {
         let provider = service == Service::Provider;
         let endpoint = Endpoint {
-            grpc: (!provider).then(|| plan.url(service)),
+            grpc: service.speaks_grpc().then(|| plan.url(service)),
             http: plan.url(service),
             admin: plan.admin_url(service),
             pid: pid(service),

@@ -1,4 +1,4 @@
-//! The four processes of the shop: where they listen, how they start, what
+//! The processes of the shop: where they listen, how they start, what
 //! happens when one dies, and how they end.
 
 mod child;
@@ -12,9 +12,11 @@ mod procfs;
 mod restart;
 mod shared;
 mod supervisor;
+mod watcher;
 
 pub(crate) use directory::{DataDir, DirError};
 pub(crate) use plan::{Plan, Tuning};
 pub(crate) use ports::{PortError, Ports};
 pub(crate) use shared::CrashAt;
 pub(crate) use supervisor::{StartError, Supervisor};
+pub(crate) use watcher::{Process, Watcher};

@@ -1,21 +1,26 @@
 //! How each service is started.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, time::Duration};
+
+use watertight::config::show_duration;
 
 use super::{DataDir, Ports};
 use crate::services::Service;
 
 /// Ten years: the checker compares all that ever happened in a data directory,
 /// so nothing of it may be deleted meanwhile.
-const KEEP_MS: &str = "315360000000";
+const KEEP: &str = "3650d";
+
+/// What is under way when a service ends is done in far less.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// What differs between a demo, a check and a bench.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tuning {
     /// Faults of the provider, as the JSON of its `--faults`.
     pub(crate) provider_faults: Option<String>,
-    /// How long a service may drain at shutdown, in milliseconds.
-    pub(crate) drain_ms: Option<u64>,
+    /// How long a service may drain at shutdown.
+    pub(crate) drain: Option<Duration>,
 }
 
 /// Ports, directories and flags of one shop.
@@ -45,17 +50,16 @@ impl Plan {
     /// The flags a service is started with.
     pub(crate) fn args(&self, service: Service) -> Vec<OsString> {
         let mut args = Args::default();
-        args.flag("--data", self.dir.store(service));
+        if service.has_store() {
+            args.flag("--data", self.dir.store(service));
+        }
         args.flag("--listen", address(self.ports.main(service)));
         args.flag("--admin", address(self.ports.admin(service)));
         // Nobody balances load over these processes, so none needs a notice.
-        args.flag("--unready-ms", "0");
-        args.flag(
-            "--drain-ms",
-            self.tuning.drain_ms.unwrap_or(5_000).to_string(),
-        );
-        if service != Service::Provider {
-            args.flag("--retention-ms", KEEP_MS);
+        args.flag("--unready", "0s");
+        args.flag("--drain", show_duration(self.tuning.drain.unwrap_or(DRAIN)));
+        if service.has_store() && service != Service::Provider {
+            args.flag("--retention", KEEP);
         }
         match service {
             Service::Inventory => {}
@@ -73,9 +77,13 @@ impl Plan {
                 }
             }
             Service::Orders => {
-                args.flag("--key-retention-ms", KEEP_MS);
+                args.flag("--key-retention", KEEP);
                 args.flag("--inventory", self.url(Service::Inventory));
                 args.flag("--payments", self.url(Service::Payments));
+            }
+            Service::Gateway => {
+                args.flag("--orders", self.url(Service::Orders));
+                args.flag("--inventory", self.url(Service::Inventory));
             }
         }
         args.0

@@ -7,7 +7,7 @@ use rand::RngExt;
 use crate::services::Service;
 
 /// How many ports a shop needs.
-pub(crate) const PORTS: usize = 10;
+pub(crate) const PORTS: usize = 12;
 
 /// Free ports are looked for here: above the well-known ones and below those
 /// that systems give to outgoing connections (32768 on Linux, 49152 on macOS),
@@ -37,7 +37,7 @@ pub(crate) enum PortError {
         #[source]
         source: std::io::Error,
     },
-    #[error("--base-port must be 1 to {}: the shop takes {PORTS} ports from there", u16::MAX - 9)]
+    #[error("--base-port must be 1 to {}: the shop takes {PORTS} ports from there", u16::MAX - 11)]
     Range,
     #[error("no {PORTS} free ports between {} and {}", FREE.start, FREE.end)]
     NoneFree,
@@ -55,6 +55,8 @@ const USES: [&str; PORTS] = [
     "the provider's second endpoint",
     "the provider's third endpoint",
     "the admin port of the provider",
+    "the gateway",
+    "the admin port of the gateway",
 ];
 
 /// The ports of one shop, all on loopback.
@@ -62,7 +64,7 @@ const USES: [&str; PORTS] = [
 pub(crate) struct Ports([u16; PORTS]);
 
 impl Ports {
-    /// Ten ports in a row, all of which must be free now.
+    /// Twelve ports in a row, all of which must be free now.
     ///
     /// # Errors
     ///
@@ -79,7 +81,7 @@ impl Ports {
         Ok(Self(ports))
     }
 
-    /// Ten free ports from anywhere.
+    /// Twelve free ports from anywhere.
     ///
     /// # Errors
     ///
@@ -107,6 +109,7 @@ impl Ports {
             Service::Inventory => self.0[2],
             Service::Payments => self.0[4],
             Service::Provider => self.0[6],
+            Service::Gateway => self.0[10],
         }
     }
 
@@ -117,6 +120,7 @@ impl Ports {
             Service::Inventory => self.0[3],
             Service::Payments => self.0[5],
             Service::Provider => self.0[9],
+            Service::Gateway => self.0[11],
         }
     }
 
@@ -164,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_range_must_fit() {
-        for base in [0, u16::MAX, u16::MAX - 8] {
+        for base in [0, u16::MAX, u16::MAX - 10] {
             assert!(
                 matches!(Ports::from_base(base), Err(PortError::Range)),
                 "{base}"
@@ -173,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn free_ports_are_ten_different_ones() {
+    fn free_ports_are_all_different() {
         let ports = Ports::free().unwrap();
         let all: std::collections::BTreeSet<_> = ports.0.iter().collect();
         assert_eq!(all.len(), PORTS);

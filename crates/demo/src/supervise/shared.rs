@@ -43,12 +43,12 @@ pub(super) struct Slot {
     pub(super) gave_up: Option<String>,
 }
 
-/// The four slots, and a signal at each change.
+/// A slot for each service, and a signal at each change.
 #[derive(Debug)]
 pub(super) struct Shared {
-    slots: Mutex<[Slot; 4]>,
+    slots: Mutex<[Slot; Service::ALL.len()]>,
     changes: watch::Sender<u64>,
-    kill: [Notify; 4],
+    kill: [Notify; Service::ALL.len()],
     /// One writer of `endpoints.json` at a time.
     pub(super) writing: Mutex<()>,
 }
@@ -95,7 +95,7 @@ impl Shared {
         }
     }
 
-    fn slots(&self) -> MutexGuard<'_, [Slot; 4]> {
+    fn slots(&self) -> MutexGuard<'_, [Slot; Service::ALL.len()]> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

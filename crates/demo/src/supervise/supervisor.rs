@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use watertight::HttpClient;
 use watertight_core::{Deadline, Scope, TaskHandle};
 
-use super::{CrashAt, Plan, child::Owner, logs, probe, procfs, shared::Shared};
+use super::{CrashAt, Plan, Watcher, child::Owner, logs, probe, procfs, shared::Shared};
 use crate::{console::Console, services::Service};
 
 /// How long a service may take to become ready.
@@ -32,7 +32,7 @@ pub(crate) enum StartError {
     },
 }
 
-/// Runs the four processes of a shop, restarts those that die, and ends them.
+/// Runs the processes of a shop, restarts those that die, and ends them.
 ///
 /// # Limits
 ///
@@ -49,7 +49,7 @@ pub(crate) struct Supervisor {
 
 impl Supervisor {
     /// Starts all processes; [`Supervisor::ready`] waits for them.
-    pub(crate) fn start(scope: &Scope, plan: Plan, console: Console) -> Self {
+    pub(crate) fn start(scope: &Scope, plan: Plan, console: &Console) -> Self {
         let (plan, shared) = (Arc::new(plan), Arc::new(Shared::new()));
         let own = |service: Service| {
             let stop = CancellationToken::new();
@@ -57,7 +57,7 @@ impl Supervisor {
                 service,
                 plan: plan.clone(),
                 shared: shared.clone(),
-                console,
+                console: console.clone(),
                 stop: stop.clone(),
                 stop_max: STOP_MAX,
             };
@@ -214,6 +214,11 @@ impl Supervisor {
             .sum()
     }
 
+    /// A look at the processes that may outlive this value.
+    pub(crate) fn watcher(&self) -> Watcher {
+        Watcher(self.shared.clone())
+    }
+
     /// Resident bytes by process, and of the demo itself; `None` where nobody
     /// knows.
     pub(crate) fn rss_bytes(&self) -> BTreeMap<&'static str, Option<u64>> {
@@ -234,8 +239,8 @@ impl Supervisor {
         Service::ALL.into_iter().map(of).chain([own]).collect()
     }
 
-    /// Ends the processes: orders first, so that nothing asks those that are
-    /// gone, the provider last. Gives those that had to be killed.
+    /// Ends the processes: the gateway first, so that nothing asks those that
+    /// are gone, the provider last. Gives those that had to be killed.
     ///
     /// # Cancel safety
     ///
