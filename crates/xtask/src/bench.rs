@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures that go under `docs/results`.
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -12,6 +13,12 @@ use crate::workspace::Workspace;
 /// Where the shop's figures go unless the caller says otherwise.
 const SHOP_RESULTS: &str = "docs/results/shop.md";
 
+/// And the edge's.
+const EDGE_RESULTS: &str = "docs/results/edge.md";
+
+/// A cold release build of the chassis and all below it.
+const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
+
 /// A cold build that takes longer is not worth measuring.
 const COLD_LIMIT: Duration = Duration::from_secs(60 * 60);
 
@@ -19,10 +26,43 @@ const COLD_LIMIT: Duration = Duration::from_secs(60 * 60);
 const FETCH_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// The caller's flags, with the usual place for the results.
-pub(crate) fn shop_flags(mut flags: Vec<OsString>) -> Vec<OsString> {
+pub(crate) fn shop_flags(flags: Vec<OsString>) -> Vec<OsString> {
+    with_out(flags, SHOP_RESULTS)
+}
+
+/// Builds the edge's bench and becomes it. Returns only if it can't.
+pub(crate) fn edge(workspace: &Workspace, flags: Vec<OsString>) -> Error {
+    let mut cargo = process::cargo();
+    cargo.args(["build", "--release", "--locked", "--package", "edge-bench"]);
+    if let Err(error) = process::run(cargo.current_dir(&workspace.root), BUILD_LIMIT) {
+        return error;
+    }
+    let mut command =
+        std::process::Command::new(workspace.target.join("release").join("edge-bench"));
+    let source = command
+        .arg("run")
+        .args(edge_flags(flags))
+        .current_dir(&workspace.root)
+        .exec();
+    Error::Start {
+        program: "edge-bench".to_owned(),
+        source,
+    }
+}
+
+/// Figures of some parts only don't replace the page of all.
+fn edge_flags(flags: Vec<OsString>) -> Vec<OsString> {
+    let is_part = |flag: &OsString| flag.to_string_lossy().starts_with("--only");
+    if flags.iter().any(is_part) {
+        return flags;
+    }
+    with_out(flags, EDGE_RESULTS)
+}
+
+fn with_out(mut flags: Vec<OsString>, out: &str) -> Vec<OsString> {
     let says_where = |flag: &OsString| flag.to_string_lossy().starts_with("--out");
     if !flags.iter().any(says_where) {
-        flags.extend(["--out".into(), SHOP_RESULTS.into()]);
+        flags.extend(["--out".into(), out.into()]);
     }
     flags
 }
@@ -93,5 +133,7 @@ mod tests {
         assert_eq!(shop_flags(vec![]), ["--out", SHOP_RESULTS]);
         assert_eq!(shop_flags(vec!["--out".into(), "x".into()]), ["--out", "x"]);
         assert_eq!(shop_flags(vec!["--out=x".into()]), ["--out=x"]);
+        assert_eq!(edge_flags(vec![]), ["--out", EDGE_RESULTS]);
+        assert_eq!(edge_flags(vec!["--only=http".into()]), ["--only=http"]);
     }
 }

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Error;
 use crate::workspace::Workspace;
-use crate::{bench, ci, readme, shop, test, tidy};
+use crate::{bench, ci, clients, docs, readme, shop, test, tidy};
 
 /// Development commands of the Watertight workspace.
 #[derive(Debug, Parser)]
@@ -26,8 +26,12 @@ enum Command {
     Test(test::Args),
     /// Runs what CI runs: format, lints, docs, tidy, licences, protos, tests, README.
     Ci(ci::Args),
+    /// Runs the example clients against a shop and validates its OpenAPI document.
+    Clients,
     /// Executes the command lines of README.md against a running shop.
     Readme,
+    /// Writes the pages that are made from the code: docs/configuration.md.
+    Docs,
     /// Long runs against the shop.
     Soak {
         #[command(subcommand)]
@@ -62,6 +66,14 @@ enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<OsString>,
     },
+    /// Measures the edge against bare axum and bare tonic, idle, and attacked.
+    ///
+    /// All flags go to `edge-bench run`.
+    Edge {
+        /// Flags of `edge-bench run`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
     /// Measures a cold release build of the demo into an empty directory.
     Build {
         /// Where the figures go.
@@ -78,7 +90,9 @@ impl Cli {
             Command::Tidy => tidy::run(&workspace),
             Command::Test(args) => Ok(test::run(&workspace, &args)),
             Command::Ci(args) => Ok(ci::run(&workspace, &args)),
+            Command::Clients => Ok(clients::run(&workspace)),
             Command::Readme => Ok(readme::run(&workspace)),
+            Command::Docs => docs::run(&workspace),
             Command::Soak {
                 what: Soak::Kill { flags },
             } => Err(shop::exec(&workspace, &["soak", "kill"], flags)),
@@ -89,6 +103,9 @@ impl Cli {
                 &["bench", "shop"],
                 bench::shop_flags(flags),
             )),
+            Command::Bench {
+                what: Bench::Edge { flags },
+            } => Err(bench::edge(&workspace, flags)),
             Command::Bench {
                 what: Bench::Build { out },
             } => bench::build(&workspace, &out),

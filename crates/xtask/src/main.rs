@@ -13,7 +13,10 @@
 mod bench;
 mod ci;
 mod cli;
+mod clients;
+mod docs;
 mod error;
+mod openapi;
 mod process;
 mod readme;
 mod report;

@@ -17,6 +17,9 @@ use crate::error::Error;
 /// How long a group that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How many lines are shown of what a failed command said.
+const SHOWN: usize = 40;
+
 /// A command of the given program, reading nothing from the terminal.
 pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
@@ -44,21 +47,46 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<(), Error> {
 /// Runs a command to its end, shows its standard output line by line, and
 /// returns the last line.
 pub(crate) fn run_for_last_line(command: &mut Command, limit: Duration) -> Result<String, Error> {
+    let (program, (status, said)) = (name(command), output(command, limit)?);
+    if !status.success() {
+        return Err(Error::Ended { program, status });
+    }
+    Ok(said.lines().last().unwrap_or_default().to_owned())
+}
+
+/// Runs a command to its end, shows its standard output line by line, and
+/// returns how it ended and what it said.
+pub(crate) fn output(
+    command: &mut Command,
+    limit: Duration,
+) -> Result<(ExitStatus, String), Error> {
     block_on(async {
         let mut running = Running::start(command.stdout(Stdio::piped()))?;
         let stdout = running.child.stdout.take();
         // Both at once: a child whose pipe nobody reads never ends.
-        let (status, last) = tokio::join!(running.wait(limit), show_lines(stdout));
-        running.verdict(status?)?;
-        Ok(last)
+        let (status, said) = tokio::join!(running.wait(limit), show_lines(stdout));
+        Ok((status?, said))
     })
 }
 
-/// Starts a command that runs beside what we do next.
+/// Starts a command that runs beside what we do next. What it says goes to a
+/// file, and from there to us if it fails.
 pub(crate) fn start(command: &mut Command) -> Result<Beside, Error> {
+    let failed = |source| Error::File {
+        verb: "create",
+        path: "a file for what a command says".into(),
+        source,
+    };
+    let said = tempfile::NamedTempFile::new().map_err(failed)?;
+    command.stdout(said.reopen().map_err(failed)?);
+    command.stderr(said.reopen().map_err(failed)?);
     let runtime = runtime()?;
     let running = runtime.block_on(async { Running::start(command) })?;
-    Ok(Beside { runtime, running })
+    Ok(Beside {
+        runtime,
+        running,
+        said,
+    })
 }
 
 /// A command that runs beside us; dropping it kills it.
@@ -66,21 +94,41 @@ pub(crate) fn start(command: &mut Command) -> Result<Beside, Error> {
 pub(crate) struct Beside {
     runtime: tokio::runtime::Runtime,
     running: Running,
+    said: tempfile::NamedTempFile,
 }
 
 impl Beside {
-    /// Whether it is still there.
-    pub(crate) fn is_alive(&mut self) -> bool {
-        matches!(self.running.child.try_wait(), Ok(None))
+    /// Fails, and shows what it said, unless it is still there.
+    pub(crate) fn must_be_alive(&mut self) -> Result<(), Error> {
+        if matches!(self.running.child.try_wait(), Ok(None)) {
+            return Ok(());
+        }
+        self.show();
+        let program = &self.running.program;
+        Err(Error::Found(format!("{program} ended by itself")))
     }
 
     /// Sends what Ctrl-C sends, and waits for the end.
     pub(crate) fn interrupt(mut self, limit: Duration) -> Result<(), Error> {
         self.running.send(Signal::INT);
-        self.runtime.block_on(async {
+        let ended = self.runtime.block_on(async {
             let status = self.running.wait(limit).await?;
             self.running.verdict(status)
-        })
+        });
+        if ended.is_err() {
+            self.show();
+        }
+        ended
+    }
+
+    /// What it said last.
+    fn show(&self) {
+        let said = std::fs::read(self.said.path()).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        let lines: Vec<&str> = said.lines().collect();
+        for line in &lines[lines.len().saturating_sub(SHOWN)..] {
+            println!("{line}");
+        }
     }
 }
 
@@ -180,14 +228,15 @@ fn name(command: &Command) -> String {
 }
 
 async fn show_lines(stdout: Option<tokio::process::ChildStdout>) -> String {
-    let mut last = String::new();
-    let Some(stdout) = stdout else { return last };
+    let mut said = String::new();
+    let Some(stdout) = stdout else { return said };
     let mut lines = BufReader::new(stdout).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         println!("{line}");
-        last = line;
+        said.push_str(&line);
+        said.push('\n');
     }
-    last
+    said
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {
@@ -249,13 +298,36 @@ mod tests {
     }
 
     #[test]
+    fn what_a_command_said_and_how_it_ended_are_known() {
+        let (status, said) = output(
+            &mut shell("echo one; echo two; exit 3"),
+            Duration::from_secs(60),
+        )
+        .unwrap();
+        assert_eq!((status.code(), said.as_str()), (Some(3), "one\ntwo\n"));
+    }
+
+    #[test]
     fn a_command_beside_us_ends_on_interrupt() {
-        let (mut reader, writer) = std::io::pipe().unwrap();
         let mut shell = shell("trap 'exit 0' INT; echo; while :; do sleep 0.05; done");
-        let mut beside = start(shell.stdout(writer)).unwrap();
+        let mut beside = start(&mut shell).unwrap();
         // Its first byte says that the trap is set.
-        std::io::Read::read_exact(&mut reader, &mut [0]).unwrap();
-        assert!(beside.is_alive());
+        let begin = std::time::Instant::now();
+        while std::fs::read(beside.said.path()).unwrap().is_empty() {
+            assert!(begin.elapsed() < Duration::from_secs(60), "it says nothing");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        beside.must_be_alive().unwrap();
         beside.interrupt(Duration::from_secs(60)).unwrap();
+    }
+
+    #[test]
+    fn a_command_beside_us_that_ends_is_noticed() {
+        let mut beside = start(&mut shell("exit 0")).unwrap();
+        let begin = std::time::Instant::now();
+        while beside.must_be_alive().is_ok() {
+            assert!(begin.elapsed() < Duration::from_secs(60), "it lives on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }

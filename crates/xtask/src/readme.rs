@@ -104,9 +104,7 @@ fn wait_until_ready(shop: &mut process::Beside, script: &mut Command) -> Result<
     let begin = Instant::now();
     loop {
         let ended = process::run(script, BLOCK_LIMIT);
-        if !shop.is_alive() {
-            return Err(Error::Found("the shop ended by itself".to_owned()));
-        }
+        shop.must_be_alive()?;
         match ended {
             Err(Error::Ended { .. }) if begin.elapsed() < READY_LIMIT => {
                 std::thread::sleep(READY_PAUSE);

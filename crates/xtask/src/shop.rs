@@ -1,9 +1,10 @@
-//! Builds the demo and hands over to it.
+//! Builds the demo, and hands over to it or runs something beside it.
 
 use std::ffi::OsString;
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::process;
@@ -35,4 +36,90 @@ pub(crate) fn exec(workspace: &Workspace, words: &[&str], flags: Vec<OsString>) 
         program: "demo".to_owned(),
         source,
     }
+}
+
+/// Once built, it sells its first order after about a second.
+const OPEN_LIMIT: Duration = Duration::from_secs(60);
+
+/// Between two looks whether it did.
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
+
+/// Draining and verifying take seconds.
+const CLOSE_LIMIT: Duration = Duration::from_secs(3 * 60);
+
+/// How many ports in a row the demo takes.
+const PORTS: u16 = 12;
+
+/// Where to look for them: below what the system gives to connections.
+const FIRST_PORTS: std::ops::Range<u16> = 28_000..32_000;
+
+/// A shop with little load on ports of its own, to run something against.
+#[derive(Debug)]
+pub(crate) struct Open {
+    demo: process::Beside,
+    base: u16,
+    /// Deleted with it.
+    data: tempfile::TempDir,
+}
+
+/// Builds the demo, opens the shop, and waits for its first order.
+pub(crate) fn open(workspace: &Workspace) -> Result<Open, Error> {
+    let demo = build(workspace)?;
+    let failed = |source| Error::File {
+        verb: "create",
+        path: "a directory".into(),
+        source,
+    };
+    let data = tempfile::tempdir().map_err(failed)?;
+    let base = free_ports()?;
+    let mut demo = process::command(demo);
+    demo.args(["--rps", "5", "--json", "--base-port", &base.to_string()]);
+    demo.arg("--data").arg(data.path());
+    let mut shop = Open {
+        demo: process::start(&mut demo)?,
+        base,
+        data,
+    };
+    let journal = shop.data.path().join("checker/journal.jsonl");
+    let begin = Instant::now();
+    // The catalogue is in before anything can be sold.
+    while !std::fs::read_to_string(&journal).is_ok_and(|text| text.contains(r#""t":"placed""#)) {
+        shop.demo.must_be_alive()?;
+        if begin.elapsed() > OPEN_LIMIT {
+            return Err(Error::Found("the shop sells nothing".to_owned()));
+        }
+        std::thread::sleep(OPEN_PAUSE);
+    }
+    Ok(shop)
+}
+
+/// Who listens where in the demo's row of ports.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// Orders, over gRPC.
+    Orders = 0,
+    /// Inventory, over gRPC.
+    Inventory = 2,
+    /// The gateway, over HTTP.
+    Gateway = 10,
+}
+
+impl Open {
+    /// Where one of them listens.
+    pub(crate) fn address(&self, place: Place) -> String {
+        format!("127.0.0.1:{}", self.base + place as u16)
+    }
+
+    /// Stops it; fails unless all its invariants hold.
+    pub(crate) fn close(self) -> Result<(), Error> {
+        self.demo.interrupt(CLOSE_LIMIT)
+    }
+}
+
+fn free_ports() -> Result<u16, Error> {
+    let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    FIRST_PORTS
+        .step_by(usize::from(PORTS))
+        .find(|&base| (base..base + PORTS).all(is_free))
+        .ok_or_else(|| Error::Found(format!("no {PORTS} free ports in a row")))
 }

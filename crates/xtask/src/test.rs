@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::report::{Outcome, Report};
 use crate::workspace::Workspace;
-use crate::{process, shop, tools};
+use crate::{clients, process, shop, tools};
 
 /// Building everything and running all tests takes about seven minutes on two
 /// cores from nothing; three times that is a hang, not a slow machine.
@@ -38,6 +38,7 @@ pub(crate) fn stages(report: &mut Report, workspace: &Workspace, soak_cycles: u3
     report.stage("tools", needs);
     report.stage("test", || cargo_test(workspace));
     report.stage("build", || shop::build(workspace).map(|_| Outcome::Passed));
+    report.stage("clients", || clients::stage(workspace));
     report.stage("soak kill", || soak(workspace, soak_cycles));
 }
 
@@ -56,7 +57,13 @@ fn needs() -> Result<Outcome, Error> {
             missing.push(tool);
         }
     }
-    println!("nothing else is needed, and nothing is installed");
+    let python = if tools::on_path("python3").is_some() {
+        "found (the Python clients; their packages go to .tools)"
+    } else {
+        "not found (the Python clients are left out)"
+    };
+    println!("python3: {python}");
+    println!("nothing else is needed");
     if missing.is_empty() {
         return Ok(Outcome::Passed);
     }

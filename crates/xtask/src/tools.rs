@@ -88,6 +88,49 @@ pub(crate) fn grpcurl(workspace: &Workspace) -> Result<Found, Error> {
     install(&home.join("grpcurl"), go.env("GOBIN", &home))
 }
 
+/// The Python of an environment under `.tools/NAME` that has exactly these
+/// requirements; what pip fetches for them stays in `.tools/pip`.
+pub(crate) fn python(
+    workspace: &Workspace,
+    name: &str,
+    requirements: &str,
+) -> Result<Found, Error> {
+    if on_path("python3").is_none() {
+        return Ok(Err("python3 is not installed".to_owned()));
+    }
+    let tools = workspace.root.join(".tools");
+    let home = tools.join(name);
+    let (python, has) = (home.join("bin/python"), home.join("requirements.txt"));
+    // Written last: an environment without it is half made.
+    if python.is_file() && std::fs::read_to_string(&has).is_ok_and(|text| text == requirements) {
+        return Ok(Ok(python));
+    }
+    drop(std::fs::remove_dir_all(&home));
+    let mut venv = process::command("python3");
+    venv.args(["-m", "venv"]).arg(&home);
+    if let Err(why) = install(&python, &mut venv)? {
+        return Ok(Err(why));
+    }
+    let wanted = home.join("wanted.txt");
+    let failed = |source| Error::File {
+        verb: "write",
+        path: wanted.clone(),
+        source,
+    };
+    std::fs::write(&wanted, requirements).map_err(failed)?;
+    let mut pip = process::command(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--retries", "2"]);
+    pip.args(["--disable-pip-version-check", "--cache-dir"]);
+    pip.arg(tools.join("pip")).arg("-r").arg(&wanted);
+    match process::run(&mut pip, INSTALL_LIMIT) {
+        Ok(()) => {}
+        Err(Error::Interrupted) => return Err(Error::Interrupted),
+        Err(error) => return Ok(Err(chain(&error))),
+    }
+    std::fs::rename(&wanted, &has).map_err(failed)?;
+    Ok(Ok(python))
+}
+
 fn home(workspace: &Workspace, tool: &str, version: &str) -> PathBuf {
     workspace
         .root

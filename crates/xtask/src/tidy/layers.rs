@@ -17,6 +17,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("payments", SERVICE),
     ("orders", SERVICE),
     ("provider", PROVIDER),
+    ("gateway", GATEWAY),
+    ("edge-bench", &["watertight", "watertight-core"]),
     ("testkit", &[]),
     ("demo", DEMO),
     ("xtask", &[]),
@@ -39,6 +41,9 @@ const PROVIDER: &[&str] = &[
     "shop-types",
 ];
 
+/// The gateway keeps nothing, so it knows no store.
+const GATEWAY: &[&str] = &["watertight", "watertight-core", "shop-types", "shop-proto"];
+
 /// The demo runs them all.
 const DEMO: &[&str] = &[
     "watertight",
@@ -50,6 +55,7 @@ const DEMO: &[&str] = &[
     "payments",
     "orders",
     "provider",
+    "gateway",
 ];
 
 /// What watertight-core must not even link.

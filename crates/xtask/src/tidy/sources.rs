@@ -10,7 +10,7 @@ const FILE_LINES_MAX: usize = 500;
 const TEST_LINES_MAX: usize = 800;
 
 /// Services with the folders `api/`, `clients/`, `service/` and `store/`.
-const SERVICES: &[&str] = &["inventory", "orders", "payments", "provider"];
+const SERVICES: &[&str] = &["gateway", "inventory", "orders", "payments", "provider"];
 
 /// Crates whose types end at the edge of a service.
 const TRANSPORT: &[&str] = &["axum", "hyper", "tonic", "tonic_types", "tonic_health"];
