@@ -55,6 +55,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Outcome, Error> {
         blocks: blocks::sh(&workspace::read(&workspace.root.join("README.md"))?),
     };
     shop::build(workspace)?;
+    shop::build_examples(workspace)?;
     let mut shop = process::start(&mut reader.bash(&reader.scripts("first").concat()))?;
     for script in reader.scripts("ready") {
         wait_until_ready(&mut shop, &mut reader.bash(script))?;

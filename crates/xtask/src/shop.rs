@@ -21,6 +21,13 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf, Error> {
     Ok(workspace.target.join("release").join("demo"))
 }
 
+/// Builds the demo's examples, so that nothing is built while the shop runs.
+pub(crate) fn build_examples(workspace: &Workspace) -> Result<(), Error> {
+    let mut cargo = process::cargo();
+    cargo.args(["build", "--release", "--locked", "--examples"]);
+    process::run(cargo.current_dir(&workspace.root), BUILD_LIMIT)
+}
+
 /// Becomes `demo WORDS FLAGS`. Returns only if it can't.
 ///
 /// Becoming it, and not running it, leaves the terminal's signals and the exit
