@@ -3,6 +3,7 @@
 //! Explicit `&Scope` is the API. The ambient one serves code that can't be
 //! handed a scope: generated clients and logs.
 
+use crate::scope::RootId;
 use crate::{Scope, TraceContext};
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -31,6 +32,13 @@ pub fn current() -> Option<Scope> {
 pub fn current_trace() -> Option<TraceContext> {
     let trace = |current: &RefCell<Option<Scope>>| current.try_borrow().ok()?.as_ref()?.trace();
     CURRENT.try_with(trace).ok().flatten()
+}
+
+/// The root of the calling code's scope, if it has one.
+pub(crate) fn current_root() -> Option<RootId> {
+    let root =
+        |current: &RefCell<Option<Scope>>| Some(current.try_borrow().ok()?.as_ref()?.root_id());
+    CURRENT.try_with(root).ok().flatten()
 }
 
 fn swap(slot: &mut Option<Scope>) {

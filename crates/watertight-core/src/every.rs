@@ -1,12 +1,14 @@
 //! Periodic jobs.
 
 use crate::Scope;
-use crate::spawn::report_panic;
+use crate::registry::Busy;
+use crate::task::report_panic;
 use futures_util::FutureExt;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, Location};
 use std::time::Duration;
+use tokio::time::Instant;
 
 impl Scope {
     /// Runs `f` at once and then again `period` (±10 %) after each run has ended.
@@ -15,7 +17,8 @@ impl Scope {
     /// from sweeping in step. Each run gets a child scope, cancelled when the
     /// run ends. Once the scope is closed no run starts; a run under way is
     /// waited for as [`Scope::close`] says. A run that panics is logged and
-    /// counted, and the next one comes as usual.
+    /// counted, and the next one comes as usual. One that takes longer than
+    /// `period` is an overrun, and is counted; the first in a row is logged.
     ///
     /// # Limits
     ///
@@ -27,15 +30,18 @@ impl Scope {
     ///
     /// # Metrics
     ///
-    /// `task_panics_total{task}`.
+    /// `task_panics_total{task}`, `task_overruns_total{task}`.
+    #[track_caller]
     pub fn every<F, Fut>(&self, name: &'static str, period: Duration, mut f: F)
     where
         F: FnMut(Self) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
         let scope = self.clone();
-        self.spawn_idle(name, async move {
-            while let Some(busy) = scope.busy() {
+        self.spawn_idle_at(name, Location::caller(), async move {
+            let mut late = false;
+            while let Some(busy) = Busy::new(&scope) {
+                let begin = Instant::now();
                 let run = scope.child(name);
                 let job = AssertUnwindSafe(run.ambient(f(run.clone()))).catch_unwind();
                 if let Err(payload) = job.await {
@@ -43,10 +49,29 @@ impl Scope {
                 }
                 run.cancel();
                 drop(busy);
+                late = overrun(name, begin.elapsed(), period, late);
                 tokio::time::sleep(jittered(period, random())).await;
             }
         });
     }
+}
+
+/// Whether a run took too long; says so, unless the one `before` did, too.
+fn overrun(name: &'static str, took: Duration, period: Duration, before: bool) -> bool {
+    let late = took > period;
+    if late {
+        metrics::counter!("task_overruns_total", "task" => name).increment(1);
+        if !before {
+            let (took, period) = (took.as_secs_f64(), period.as_secs_f64());
+            tracing::warn!(
+                task = name,
+                took,
+                period,
+                "a periodic task takes longer than its period"
+            );
+        }
+    }
+    late
 }
 
 /// `period` ±10 %, by where `random` lies in its range.

@@ -6,29 +6,50 @@
 //! - [`Deadline`]: the instant after which nobody waits any more.
 //! - [`Scope`]: the owner of tasks; carries deadline and cancellation.
 //! - [`current`]: the ambient scope, for code that can't be handed one.
+//! - [`Detached`]: work after the response that can't hold on to the request.
+//! - [`race`], [`join`], [`join_all`]: several futures in one task, each visible.
+//! - [`census`], [`Warden`], [`stalls`]: which tasks there are, and which are dead,
+//!   suspect, or don't give their worker back.
 //! - [`TraceContext`]: which request a piece of work belongs to.
 //! - [`Clock`]: a wall clock that never goes back.
 //! - [`Faults`]: named points at which a test lets the process die.
 
 mod ambient;
+mod blocking;
 mod clock;
+mod combine;
 mod deadline;
+mod detached;
 mod every;
 mod faults;
 mod grpc_timeout;
+mod hook;
+mod label;
+mod pause;
+mod registry;
 mod run;
 mod scope;
-mod spawn;
-mod tasks;
+mod shield;
+mod task;
+mod ticks;
 mod trace;
 
 pub use ambient::{Ambient, current, current_trace};
+pub use blocking::BlockingLimits;
 pub use clock::Clock;
+pub use combine::{Branch, Either, branch, join, join_all, race, race_all, try_join, try_join_all};
 pub use deadline::{Deadline, DeadlinePassed};
+pub use detached::{Detached, DetachedLimits, Full, Refused, Snapshot};
 pub use faults::Faults;
 pub use grpc_timeout::{BadTimeout, format_grpc_timeout, parse_grpc_timeout};
+pub use hook::{PollHook, set_poll_hook};
+pub use label::Label;
+pub use registry::{
+    Census, Found, Group, Query, Stall, TASKS_LISTED_MAX, TaskView, Warden, census, live_tasks,
+    stalls,
+};
 pub use run::{Closed, Run};
-pub use scope::Scope;
-pub use spawn::{TaskError, TaskHandle};
-pub use tasks::{Straggler, Stragglers};
+pub use scope::{CancelReason, Priority, RootId, Scope, ScopeGuard, Straggler, Stragglers};
+pub use shield::ShieldError;
+pub use task::{SpawnSite, TaskError, TaskHandle, TaskState};
 pub use trace::{SpanId, TraceContext, TraceId};

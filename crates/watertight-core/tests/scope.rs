@@ -123,7 +123,10 @@ async fn closing_names_the_task_that_never_yields() {
     let stragglers = root.close(Duration::ZERO).await;
     release.store(true, Ordering::SeqCst);
     assert_eq!(
-        stragglers.iter().map(|task| task.name).collect::<Vec<_>>(),
+        stragglers
+            .iter()
+            .map(|task| task.name())
+            .collect::<Vec<_>>(),
         ["stuck"]
     );
     assert!(

@@ -1,9 +1,20 @@
 //! The owner of tasks: a name, a deadline, cancellation, and a book of what runs.
 
-use crate::tasks::{Book, Stragglers};
-use crate::{Deadline, TraceContext};
+mod book;
+mod guard;
+mod reason;
+mod stragglers;
+
+pub use guard::ScopeGuard;
+pub use reason::{CancelReason, Priority};
+pub use stragglers::{Straggler, Stragglers};
+
+use crate::{Deadline, Label, TraceContext};
+use book::Book;
+use reason::End;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -34,23 +45,48 @@ pub struct Scope {
 
 struct Inner {
     name: &'static str,
+    root: RootId,
     deadline: Option<Deadline>,
     trace: Option<TraceContext>,
+    priority: Priority,
+    /// [`Label`], often known only after the scope was made.
+    label: AtomicU16,
+    /// Wakes those who wait; whether the scope is cancelled, `end` tells for less.
     token: CancellationToken,
+    end: End,
     book: Book,
     parent: Option<Scope>,
+}
+
+/// Which root a scope descends from.
+///
+/// A root that is made under an ambient scope shares that scope's number, so
+/// that all that a test or a job starts can be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RootId(u64);
+
+impl RootId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 impl Scope {
     /// A scope of its own, with neither parent nor deadline.
     #[must_use]
     pub fn root(name: &'static str) -> Self {
+        let root = crate::ambient::current_root().unwrap_or_else(RootId::next);
         Self {
             inner: Arc::new(Inner {
                 name,
+                root,
                 deadline: None,
                 trace: None,
+                priority: Priority::default(),
+                label: AtomicU16::new(Label::NONE.number()),
                 token: CancellationToken::new(),
+                end: End::default(),
                 book: Book::default(),
                 parent: None,
             }),
@@ -60,7 +96,10 @@ impl Scope {
     /// A child: cancelled and closed with this scope, and bound by its deadline.
     #[must_use]
     pub fn child(&self, name: &'static str) -> Self {
-        self.make(name, self.deadline(), self.trace())
+        self.make(Made {
+            name,
+            ..self.like()
+        })
     }
 
     /// A child whose deadline is the earlier of `deadline` and this scope's own.
@@ -70,13 +109,28 @@ impl Scope {
     /// *cancellation*. To bound a task, spawn `scope.with_deadline(d).run(fut)`.
     #[must_use]
     pub fn with_deadline(&self, deadline: Deadline) -> Self {
-        self.make(self.inner.name, Some(self.earlier(deadline)), self.trace())
+        self.make(Made {
+            deadline: Some(self.earlier(deadline)),
+            ..self.like()
+        })
     }
 
     /// A child that belongs to `trace`, as do its own children.
     #[must_use]
     pub fn with_trace(&self, trace: TraceContext) -> Self {
-        self.make(self.inner.name, self.deadline(), Some(trace))
+        self.make(Made {
+            trace: Some(trace),
+            ..self.like()
+        })
+    }
+
+    /// A child whose work is of this priority, as is that of its own children.
+    #[must_use]
+    pub fn with_priority(&self, priority: Priority) -> Self {
+        self.make(Made {
+            priority,
+            ..self.like()
+        })
     }
 
     /// A child in the trace of the calling code, for work that a request asks for
@@ -90,7 +144,11 @@ impl Scope {
     /// request begins with.
     #[must_use]
     pub fn for_request(&self, deadline: Deadline, trace: TraceContext) -> Self {
-        self.make(self.inner.name, Some(self.earlier(deadline)), Some(trace))
+        self.make(Made {
+            deadline: Some(self.earlier(deadline)),
+            trace: Some(trace),
+            ..self.like()
+        })
     }
 
     fn earlier(&self, deadline: Deadline) -> Deadline {
@@ -98,18 +156,27 @@ impl Scope {
         own.map_or(deadline, |own| own.min(deadline))
     }
 
-    fn make(
-        &self,
-        name: &'static str,
-        deadline: Option<Deadline>,
-        trace: Option<TraceContext>,
-    ) -> Self {
+    /// What a child gets from this scope if nobody says otherwise.
+    fn like(&self) -> Made {
+        Made {
+            name: self.inner.name,
+            deadline: self.inner.deadline,
+            trace: self.inner.trace,
+            priority: self.inner.priority,
+        }
+    }
+
+    fn make(&self, made: Made) -> Self {
         Self {
             inner: Arc::new(Inner {
-                name,
-                deadline,
-                trace,
+                name: made.name,
+                root: self.inner.root,
+                deadline: made.deadline,
+                trace: made.trace,
+                priority: made.priority,
+                label: AtomicU16::new(self.inner.label.load(Ordering::Relaxed)),
                 token: self.inner.token.child_token(),
+                end: End::default(),
                 book: Book::default(),
                 parent: Some(self.clone()),
             }),
@@ -135,22 +202,79 @@ impl Scope {
         self.inner.trace
     }
 
+    /// Which work goes first when there is too much of it.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        self.inner.priority
+    }
+
+    /// Whose work this is: a route, a job.
+    #[must_use]
+    pub fn label(&self) -> Label {
+        Label::from_number(self.inner.label.load(Ordering::Relaxed))
+    }
+
+    /// Says whose work this is. Children made from now on inherit it.
+    pub fn set_label(&self, label: Label) {
+        self.inner.label.store(label.number(), Ordering::Relaxed);
+    }
+
+    /// The root it descends from.
+    #[must_use]
+    pub fn root_id(&self) -> RootId {
+        self.inner.root
+    }
+
     /// Whether this scope or an ancestor was cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.inner.token.is_cancelled()
+        self.lineage().any(|scope| scope.inner.end.is_set())
+    }
+
+    /// Why this scope or its nearest cancelled ancestor was cancelled.
+    #[must_use]
+    pub fn cancel_reason(&self) -> Option<CancelReason> {
+        self.lineage().find_map(|scope| scope.inner.end.reason())
+    }
+
+    /// How long ago this scope or the first of its ancestors was cancelled.
+    #[must_use]
+    pub fn cancelled_for(&self) -> Option<Duration> {
+        self.lineage()
+            .filter_map(|scope| scope.inner.end.ago())
+            .max()
     }
 
     /// Whether this scope or an ancestor was closed or cancelled, so that
     /// [`Scope::spawn`] refuses.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.is_cancelled() || self.lineage().any(|scope| scope.inner.book.is_closed())
+        self.lineage()
+            .any(|scope| scope.inner.end.is_set() || scope.inner.book.is_closed())
     }
 
     /// Cancels this scope and its children: every task is dropped at its next await.
     pub fn cancel(&self) {
+        self.cancel_for(CancelReason::Shutdown);
+    }
+
+    /// [`Scope::cancel`], with the reason that metrics show.
+    pub fn cancel_for(&self, reason: CancelReason) {
+        self.inner.end.set(reason);
         self.inner.token.cancel();
+    }
+
+    /// Waits until this scope, or the ancestor that is closed first, takes no more
+    /// tasks: the time to finish what is under way.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: nothing is lost.
+    pub async fn closing(&self) {
+        let closing = self
+            .lineage()
+            .map(|scope| Box::pin(scope.inner.book.closing()));
+        futures_util::future::select_all(closing).await;
     }
 
     /// Waits until the scope is cancelled.
@@ -169,7 +293,7 @@ impl Scope {
     /// How many tasks this scope and its descendants own at the moment.
     #[must_use]
     pub fn tasks(&self) -> usize {
-        self.inner.book.len()
+        self.inner.book.tasks()
     }
 
     /// Closes the scope: refuses new tasks, waits up to `grace` for those that
@@ -186,22 +310,89 @@ impl Scope {
     ///
     /// The scope stays closed; it may not have been cancelled yet. Call again.
     pub async fn close(&self, grace: Duration) -> Stragglers {
-        self.inner.book.close();
+        let book = &self.inner.book;
+        book.close();
         // Whether it went quiet in time or not, the next step is the same.
-        let _quiet = tokio::time::timeout(grace, self.inner.book.quiet()).await;
+        let _quiet = tokio::time::timeout(grace, book.quiet()).await;
         self.cancel();
-        let _empty = tokio::time::timeout(CANCEL_WAIT, self.inner.book.empty()).await;
-        self.inner.book.stragglers()
+        let _empty = tokio::time::timeout(CANCEL_WAIT, book.empty()).await;
+        Stragglers::of(self)
     }
 
-    pub(crate) fn book(&self) -> &Book {
-        &self.inner.book
+    /// Counts one task in this book and those of all ancestors, or in none.
+    pub(crate) fn enter_task(&self) -> bool {
+        !self.is_cancelled() && self.in_all(Book::enter, Book::leave)
+    }
+
+    pub(crate) fn leave_task(&self) {
+        self.lineage().for_each(|scope| scope.inner.book.leave());
+    }
+
+    /// The same for one piece of work that closing waits for.
+    pub(crate) fn begin_work(&self) -> bool {
+        !self.is_cancelled() && self.in_all(Book::begin, Book::end)
+    }
+
+    pub(crate) fn end_work(&self) {
+        self.lineage().for_each(|scope| scope.inner.book.end());
+    }
+
+    fn in_all(&self, enter: impl Fn(&Book) -> bool, leave: impl Fn(&Book)) -> bool {
+        for (entered, scope) in self.lineage().enumerate() {
+            if !enter(&scope.inner.book) {
+                self.lineage()
+                    .take(entered)
+                    .for_each(|scope| leave(&scope.inner.book));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A task was dropped because its scope was cancelled.
+    pub(crate) fn count_cancelled(&self, task: &'static str) {
+        metrics::counter!("task_cancels_total", "task" => task).increment(1);
+    }
+
+    /// A task goes: what it did since its scope was cancelled was for nobody.
+    pub(crate) fn count_wasted(&self) {
+        let (Some(wasted), Some(reason)) = (self.cancelled_for(), self.cancel_reason()) else {
+            return;
+        };
+        if reason != CancelReason::Shutdown {
+            let route = self.label().text().to_string();
+            metrics::histogram!("cancelled_work_seconds", "route" => route)
+                .record(wasted.as_secs_f64());
+        }
+    }
+
+    /// Whether `other` is this scope or one of its ancestors.
+    pub(crate) fn belongs_to(&self, other: &Self) -> bool {
+        self.lineage()
+            .any(|scope| Arc::ptr_eq(&scope.inner, &other.inner))
+    }
+
+    /// The scope without a parent: that of the service.
+    pub(crate) fn root_scope(&self) -> &Self {
+        let mut scope = self;
+        while let Some(parent) = &scope.inner.parent {
+            scope = parent;
+        }
+        scope
     }
 
     /// This scope and its ancestors, nearest first.
     pub(crate) fn lineage(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |scope| scope.inner.parent.as_ref())
     }
+}
+
+/// What differs between a scope and its child.
+struct Made {
+    name: &'static str,
+    deadline: Option<Deadline>,
+    trace: Option<TraceContext>,
+    priority: Priority,
 }
 
 impl fmt::Debug for Scope {

@@ -1,0 +1,178 @@
+//! Closures that block a thread: a bounded number of threads, and a bounded queue.
+
+use crate::registry::Listed;
+use crate::task::{Kind, Site, report_panic};
+use crate::{Scope, TaskError, TaskHandle};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// Threads that run closures at once, unless said otherwise.
+const THREADS: usize = 16;
+/// Closures that wait for a thread, unless said otherwise.
+const QUEUE: usize = 1024;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Pool {
+    limits: Option<BlockingLimits>,
+    running: usize,
+    waiting: VecDeque<Job>,
+}
+
+/// Bounds of the blocking pool, which the whole process shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockingLimits {
+    /// Closures that run at once; default 16.
+    pub threads: usize,
+    /// Closures that wait; default 1,024.
+    pub queue: usize,
+}
+
+impl Default for BlockingLimits {
+    fn default() -> Self {
+        Self {
+            threads: THREADS,
+            queue: QUEUE,
+        }
+    }
+}
+
+impl BlockingLimits {
+    /// Makes these the limits of the process. What runs or waits already stays.
+    pub fn set(self) {
+        pool().limits = Some(self);
+    }
+}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool {
+    limits: None,
+    running: 0,
+    waiting: VecDeque::new(),
+});
+static LISTED: AtomicUsize = AtomicUsize::new(0);
+
+fn pool() -> MutexGuard<'static, Pool> {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Closures in the registry, waiting ones included.
+pub(crate) fn listed() -> usize {
+    LISTED.load(Ordering::Relaxed)
+}
+
+#[derive(Debug)]
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        LISTED.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        LISTED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Scope {
+    /// Runs `f` on a thread that may block.
+    ///
+    /// It runs with this scope as [`crate::current`] and gets it as argument: a
+    /// closure that takes long looks at [`Scope::is_cancelled`] now and then,
+    /// for nothing can end it from outside. One that doesn't go within a second
+    /// of the cancellation is a straggler and is named. One that still waits
+    /// when its scope is cancelled is not started.
+    ///
+    /// # Limits
+    ///
+    /// 16 threads and a queue of 1,024 in the process, see [`BlockingLimits`]; with
+    /// a full queue the handle answers [`TaskError::Full`] at once.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    ///
+    /// # Metrics
+    ///
+    /// `blocking_refused_total{task}`, `task_panics_total{task}`.
+    #[track_caller]
+    pub fn spawn_blocking<T, F>(&self, name: &'static str, f: F) -> TaskHandle<T>
+    where
+        F: FnOnce(&Self) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let site = Site::of(name, Location::caller());
+        let Some(listed) = Listed::enter(self, Kind::Blocking, site) else {
+            return TaskHandle::refused(TaskError::Cancelled);
+        };
+        let (sender, receiver) = oneshot::channel();
+        let counted = Counted::new();
+        let job = move || {
+            let out = run(&listed, f);
+            // In the books for as long as it runs, and not longer than its result is out.
+            drop((listed, counted));
+            drop(sender.send(out));
+        };
+        if submit(Box::new(job)) {
+            TaskHandle::blocking(receiver)
+        } else {
+            metrics::counter!("blocking_refused_total", "task" => name).increment(1);
+            TaskHandle::refused(TaskError::Full)
+        }
+    }
+}
+
+fn run<T>(listed: &Listed, f: impl FnOnce(&Scope) -> T) -> Result<T, TaskError> {
+    let entry = listed.entry();
+    let scope = &entry.scope;
+    if scope.is_cancelled() {
+        return Err(TaskError::Cancelled);
+    }
+    entry.begin(crate::ticks::Ticks::now());
+    let out = catch_unwind(AssertUnwindSafe(|| scope.enter(|| f(scope))));
+    entry.spent(crate::ticks::Ticks::now());
+    out.map_err(|payload| {
+        report_panic(entry.name(), payload.as_ref());
+        TaskError::Panicked
+    })
+}
+
+/// Starts the job, or lets it wait; not if there is no room.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that does; the pool bounds how many there are"
+)]
+fn submit(job: Job) -> bool {
+    let mut pool = pool();
+    let limits = pool.limits.unwrap_or_default();
+    if pool.running < limits.threads.max(1) {
+        pool.running += 1;
+        drop(pool);
+        drop(tokio::task::spawn_blocking(move || work(job)));
+        return true;
+    }
+    let room = pool.waiting.len() < limits.queue;
+    if room {
+        pool.waiting.push_back(job);
+    }
+    room
+}
+
+/// One thread: the first job, and then those that wait.
+fn work(first: Job) {
+    let mut next = Some(first);
+    while let Some(job) = next {
+        job();
+        let mut pool = pool();
+        next = pool.waiting.pop_front();
+        if next.is_none() {
+            pool.running -= 1;
+        }
+    }
+}

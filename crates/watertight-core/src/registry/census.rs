@@ -1,0 +1,175 @@
+//! All tasks at one moment, grouped by spawn site, with the oldest by name.
+
+use super::warden::{is_dead, is_straggler, is_suspect};
+use super::{Registry, TaskView};
+use crate::scope::RootId;
+use crate::task::{Entry, SpawnSite, TaskState};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Which tasks to look at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Query {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that can never run again.
+    Dead,
+    /// Those parked for far longer than others of their spawn site.
+    Suspects,
+    /// Those still there a second after their scope was cancelled.
+    Stragglers,
+    /// Those whose scope has this root.
+    Root(RootId),
+}
+
+impl Query {
+    fn takes(self, entry: &Arc<Entry>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Dead => is_dead(entry),
+            Self::Suspects => is_suspect(entry),
+            Self::Stragglers => is_straggler(entry),
+            Self::Root(root) => entry.scope.root_id() == root,
+        }
+    }
+}
+
+/// The tasks of one spawn site.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// Their name and place.
+    pub site: SpawnSite,
+    /// How many there are.
+    pub tasks: usize,
+    /// How many of them are parked, queued and running.
+    pub states: [usize; 3],
+    /// Polls of those that are alive.
+    pub polls: u64,
+    /// Time in polls of those that are alive.
+    pub busy: Duration,
+    /// The age of the oldest.
+    pub oldest: Duration,
+    /// The longest that one of them has been parked.
+    pub parked_max: Duration,
+}
+
+/// A view of all tasks that has a bounded size, however many there are.
+#[derive(Clone, Debug, Default)]
+pub struct Census {
+    /// All tasks that the query takes.
+    pub tasks: usize,
+    /// How many of them are parked, queued and running.
+    pub states: [usize; 3],
+    /// The largest groups, the largest first.
+    pub groups: Vec<Group>,
+    /// Groups that are not among them, and how many tasks those have.
+    pub more_groups: (usize, usize),
+    /// The oldest tasks, the oldest first.
+    pub oldest: Vec<TaskView>,
+}
+
+/// Counts and groups the tasks that `query` takes.
+///
+/// # Limits
+///
+/// At most `top` groups and `top` tasks by name. Takes about 50 ns a task, and
+/// holds up spawning in one of 64 shards at a time.
+#[must_use]
+pub fn census(query: Query, top: usize) -> Census {
+    let mut groups: HashMap<SpawnSite, Group> = HashMap::new();
+    let mut oldest: BinaryHeap<Aged> = BinaryHeap::new();
+    let mut census = Census::default();
+    Registry::global().each(|entry| {
+        if !query.takes(entry) {
+            return;
+        }
+        let task = TaskView::of(entry);
+        census.tasks += 1;
+        census.states[state_index(task.state)] += 1;
+        let group = groups
+            .entry(task.site)
+            .or_insert_with(|| Group::new(task.site));
+        group.add(&task);
+        if oldest.len() < top
+            || oldest
+                .peek()
+                .is_some_and(|youngest| task.age > youngest.0.age)
+        {
+            oldest.push(Aged(task));
+            if oldest.len() > top {
+                oldest.pop();
+            }
+        }
+    });
+    let mut groups: Vec<Group> = groups.into_values().collect();
+    groups.sort_by_key(|group| (Reverse(group.tasks), group.site.name));
+    let rest = groups.split_off(groups.len().min(top));
+    census.more_groups = (rest.len(), rest.iter().map(|group| group.tasks).sum());
+    census.groups = groups;
+    census.oldest = oldest
+        .into_sorted_vec()
+        .into_iter()
+        .map(|aged| aged.0)
+        .collect();
+    census
+}
+
+fn state_index(state: TaskState) -> usize {
+    match state {
+        TaskState::Parked => 0,
+        TaskState::Queued => 1,
+        TaskState::Running => 2,
+    }
+}
+
+impl Group {
+    fn new(site: SpawnSite) -> Self {
+        Self {
+            site,
+            tasks: 0,
+            states: [0; 3],
+            polls: 0,
+            busy: Duration::ZERO,
+            oldest: Duration::ZERO,
+            parked_max: Duration::ZERO,
+        }
+    }
+
+    fn add(&mut self, task: &TaskView) {
+        self.tasks += 1;
+        self.states[state_index(task.state)] += 1;
+        self.polls += task.polls;
+        self.busy += task.busy;
+        self.oldest = self.oldest.max(task.age);
+        if task.state == TaskState::Parked {
+            self.parked_max = self.parked_max.max(task.since);
+        }
+    }
+}
+
+/// A task, the youngest the greatest: the first to make room.
+#[derive(Debug)]
+struct Aged(TaskView);
+
+impl Ord for Aged {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other.0.age.cmp(&self.0.age)
+    }
+}
+
+impl PartialOrd for Aged {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Aged {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.age == other.0.age
+    }
+}
+
+impl Eq for Aged {}

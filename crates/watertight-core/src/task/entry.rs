@@ -1,0 +1,138 @@
+//! What is known of one task, shared by the task, the registry and its wakers.
+
+use super::sched::{Sched, TaskState};
+use super::{Kind, Site};
+use crate::Scope;
+use crate::ticks::Ticks;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
+
+/// One live task.
+///
+/// It is its own waker's content: a clone of the waker is a clone of the `Arc`,
+/// and so the number of them says whether anybody could still wake the task.
+///
+/// Numbers that the task alone writes are stored without read-modify-write.
+pub(crate) struct Entry {
+    pub(crate) id: u64,
+    pub(crate) kind: Kind,
+    pub(crate) site: Arc<Site>,
+    pub(crate) scope: Scope,
+    pub(crate) born: Ticks,
+    pub(crate) sched: Sched,
+    /// Time spent in polls, in ticks.
+    busy: AtomicU64,
+    /// When the last poll began (while it runs) or ended.
+    last: AtomicU64,
+    /// Named in a report already: each task is told once for each reason.
+    pub(crate) told_dead: AtomicBool,
+    pub(crate) told_straggler: AtomicBool,
+    /// The runtime's waker; gone with the future, so that whoever keeps a
+    /// clone of ours for ever doesn't keep the runtime's task, too.
+    runtime: Mutex<Option<Waker>>,
+}
+
+impl Entry {
+    pub(crate) fn new(id: u64, kind: Kind, site: Arc<Site>, scope: Scope) -> Self {
+        let born = Ticks::now();
+        Self {
+            id,
+            kind,
+            site,
+            scope,
+            born,
+            sched: Sched::queued(),
+            busy: AtomicU64::new(0),
+            last: AtomicU64::new(born.0),
+            told_dead: AtomicBool::new(false),
+            told_straggler: AtomicBool::new(false),
+            runtime: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.site.place.name
+    }
+
+    /// A poll begins.
+    pub(crate) fn begin(&self, now: Ticks) {
+        let parked = now.0.saturating_sub(self.last.load(Ordering::Relaxed));
+        self.site.waited(parked);
+        self.last.store(now.0, Ordering::Relaxed);
+        self.sched.begin();
+    }
+
+    /// A poll ended, with or without a result.
+    pub(crate) fn spent(&self, now: Ticks) {
+        let took = now.0.saturating_sub(self.last.load(Ordering::Relaxed));
+        let busy = self.busy.load(Ordering::Relaxed);
+        self.busy.store(busy.wrapping_add(took), Ordering::Relaxed);
+        self.last.store(now.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn busy_ticks(&self) -> u64 {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    /// When the poll under way began, or the last one ended.
+    pub(crate) fn last(&self) -> Ticks {
+        Ticks(self.last.load(Ordering::Relaxed))
+    }
+
+    /// Remembers how to wake the runtime's task.
+    pub(crate) fn set_runtime(&self, waker: Option<Waker>) {
+        let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *runtime, waker);
+        // Dropping a waker can drop a task: not under the lock.
+        drop(runtime);
+        drop(before);
+    }
+
+    /// Whether nothing but its cancellation can make the task run again; see
+    /// [`Sched::is_dead`]. `others` are the references that are known not to
+    /// be wakers.
+    pub(crate) fn is_dead(self: &Arc<Self>, others: usize) -> bool {
+        self.kind.is_polled()
+            && self.sched.is_dead(|| {
+                let count = Arc::strong_count(self);
+                // The count is read relaxed; the fence pairs with the release
+                // of each clone that was dropped.
+                fence(Ordering::Acquire);
+                count > others
+            })
+    }
+
+    pub(crate) fn state(&self) -> TaskState {
+        self.sched.state()
+    }
+}
+
+impl Wake for Entry {
+    fn wake(self: Arc<Self>) {
+        Self::wake_by_ref(&self);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.sched.wake() {
+            return;
+        }
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        let waker = runtime.clone();
+        drop(runtime);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("id", &self.id)
+            .field("site", &self.site.place)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! A spawned future and all that happens around its polls.
+
+use super::{Entry, TaskError};
+use crate::ambient::Ambient;
+use crate::hook;
+use crate::registry::Listed;
+use crate::registry::worker;
+use crate::ticks::Ticks;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+pin_project_lite::pin_project! {
+    /// A spawned future: ambient scope, cancellation, panics, its entry in the
+    /// registry, and a waker of its own.
+    ///
+    /// Around each poll:
+    ///
+    /// 1. Look whether the scope was cancelled; if so, drop the future.
+    /// 2. Take the time, mark the task as running and this thread as busy with it.
+    /// 3. Poll with the entry as waker. The future knows no other waker.
+    /// 4. Take the time again; if a wake-up came meanwhile, wake the runtime.
+    ///
+    /// Cancellation is waited for with the *runtime's* waker. With the entry's,
+    /// it would hold a clone in every task, and no task could be proved dead.
+    pub(crate) struct Task<F> {
+        #[pin]
+        fut: Option<Ambient<F>>,
+        // Set up at the first wait: many tasks never do.
+        #[pin]
+        cancelled: Option<WaitForCancellationFutureOwned>,
+        waker: Waker,
+        // After `fut`: the books must not forget a task that is still being dropped.
+        listed: Listed,
+    }
+}
+
+impl<F: Future> Task<F> {
+    pub(crate) fn new(listed: Listed, fut: F) -> Self {
+        let entry = listed.entry();
+        Self {
+            fut: Some(entry.scope.ambient(fut)),
+            cancelled: None,
+            waker: Waker::from(Arc::clone(entry)),
+            listed,
+        }
+    }
+}
+
+impl<F: Future> Future for Task<F> {
+    type Output = Result<F::Output, TaskError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let entry = &**this.listed.entry();
+        // Cancellation first: "dropped at the next await" has no exceptions.
+        if entry.scope.is_cancelled() {
+            end(this.fut.as_mut(), entry);
+            entry.scope.count_cancelled(entry.name());
+            return Poll::Ready(Err(TaskError::Cancelled));
+        }
+        let Some(fut) = this.fut.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let begin = Ticks::now();
+        entry.begin(begin);
+        let polled = {
+            let _busy = worker::busy_with(entry, begin);
+            let mut own = Context::from_waker(this.waker);
+            catch_unwind(AssertUnwindSafe(|| hook::poll(entry, fut, &mut own)))
+        };
+        entry.spent(Ticks::now());
+        let out = match polled {
+            Ok(Poll::Pending) => {
+                if this.cancelled.is_none() {
+                    // Its waker never changes: the runtime's task has one.
+                    entry.set_runtime(Some(cx.waker().clone()));
+                    this.cancelled.set(Some(entry.scope.cancelled_owned()));
+                    let cancelled = this.cancelled.as_mut().as_pin_mut();
+                    if cancelled.is_some_and(|cancelled| cancelled.poll(cx).is_ready()) {
+                        cx.waker().wake_by_ref();
+                    }
+                }
+                // Not before the runtime's waker is known.
+                if entry.sched.end() {
+                    cx.waker().wake_by_ref();
+                }
+                return Poll::Pending;
+            }
+            Ok(Poll::Ready(out)) => Ok(out),
+            Err(payload) => {
+                report_panic(entry.name(), payload.as_ref());
+                Err(TaskError::Panicked)
+            }
+        };
+        end(this.fut, entry);
+        Poll::Ready(out)
+    }
+}
+
+/// Drops the future where a panic of its destructors is reported under its name.
+fn end<F>(mut fut: Pin<&mut Option<Ambient<F>>>, entry: &Entry) {
+    let scope = &entry.scope;
+    let dropped = catch_unwind(AssertUnwindSafe(|| scope.enter(|| fut.set(None))));
+    if let Err(payload) = dropped {
+        report_panic(entry.name(), payload.as_ref());
+    }
+}
+
+/// Logs and counts a panic that was caught in the task `name`.
+pub(crate) fn report_panic(name: &'static str, payload: &(dyn Any + Send)) {
+    let message = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(no message)");
+    tracing::error!(task = name, message, "task panicked");
+    metrics::counter!("task_panics_total", "task" => name).increment(1);
+}

@@ -1,0 +1,175 @@
+//! Where tasks are spawned: one place in the code, with the history of its tasks.
+
+use crate::ticks;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::Location;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Places that have a history of their own; all beyond share one.
+const SITES_MAX: usize = 4096;
+/// Places that a thread remembers, to find them without a lock.
+const REMEMBERED: usize = 64;
+/// Waits shorter than this say nothing about being stuck.
+const WAIT_MIN: Duration = Duration::from_millis(1);
+/// Classes of waits: from 1 ms, each twice as long as the one before.
+const CLASSES: usize = 32;
+
+/// A name and the place in the code that gave it to a task.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SpawnSite {
+    /// The name of the tasks.
+    pub name: &'static str,
+    /// Where they are spawned.
+    pub location: &'static Location<'static>,
+}
+
+impl fmt::Display for SpawnSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, location } = self;
+        write!(f, "{name} ({}:{})", location.file(), location.line())
+    }
+}
+
+impl fmt::Debug for SpawnSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A spawn site and what its tasks have done so far.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) place: SpawnSite,
+    /// Waits of at least a millisecond that came to an end, by their length.
+    waits: [AtomicU32; CLASSES],
+}
+
+static SITES: LazyLock<Mutex<HashMap<SpawnSite, Arc<Site>>>> = LazyLock::new(Mutex::default);
+static OTHER: LazyLock<Arc<Site>> = LazyLock::new(|| {
+    Arc::new(Site::new(SpawnSite {
+        name: "other",
+        location: Location::caller(),
+    }))
+});
+static WAIT_MIN_TICKS: LazyLock<u64> = LazyLock::new(|| ticks::ticks(WAIT_MIN));
+
+thread_local! {
+    static NEAR: [Cell<Option<Arc<Site>>>; REMEMBERED] = const { [const { Cell::new(None) }; REMEMBERED] };
+}
+
+impl Site {
+    fn new(place: SpawnSite) -> Self {
+        Self {
+            place,
+            waits: [const { AtomicU32::new(0) }; CLASSES],
+        }
+    }
+
+    /// The site of a place: made at the first call.
+    ///
+    /// # Limits
+    ///
+    /// 4,096 sites; whatever comes after them is called "other".
+    pub(crate) fn of(name: &'static str, location: &'static Location<'static>) -> Arc<Self> {
+        let place = SpawnSite { name, location };
+        let slot = std::ptr::from_ref(location).addr() / align_of::<Location<'_>>() % REMEMBERED;
+        // A thread that is ending has no memory any more.
+        let known = NEAR.try_with(|near| {
+            let site = near[slot].take()?;
+            let found = (site.place == place).then(|| Arc::clone(&site));
+            near[slot].set(Some(site));
+            found
+        });
+        if let Ok(Some(site)) = known {
+            return site;
+        }
+        let site = Self::look_up(place);
+        let _ending = NEAR.try_with(|near| near[slot].set(Some(Arc::clone(&site))));
+        site
+    }
+
+    fn look_up(place: SpawnSite) -> Arc<Self> {
+        let mut sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(site) = sites.get(&place) {
+            return Arc::clone(site);
+        }
+        if sites.len() >= SITES_MAX {
+            return Arc::clone(&OTHER);
+        }
+        let site = Arc::new(Self::new(place));
+        sites.insert(place, Arc::clone(&site));
+        site
+    }
+
+    /// A task went on after having been parked for so many ticks.
+    pub(crate) fn waited(&self, ticks: u64) {
+        // The division is for the few waits that are long.
+        let Some(times) = ticks
+            .checked_div(*WAIT_MIN_TICKS)
+            .filter(|&times| times > 0)
+        else {
+            return;
+        };
+        let class = (times.ilog2() as usize).min(CLASSES - 1);
+        self.waits[class].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many waits were seen to end, and the length that 99 of 100 did not
+    /// exceed (rounded up to a power of two of milliseconds).
+    pub(crate) fn history(&self) -> (u64, Duration) {
+        let counts = self
+            .waits
+            .each_ref()
+            .map(|count| u64::from(count.load(Ordering::Relaxed)));
+        let total: u64 = counts.iter().sum();
+        let mut seen = 0;
+        for (class, count) in counts.iter().enumerate() {
+            seen += count;
+            if seen * 100 >= total * 99 {
+                return (total, WAIT_MIN * 2_u32.saturating_pow(class as u32 + 1));
+            }
+        }
+        (total, Duration::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_has_one_site_and_two_names_have_two() {
+        let here = Location::caller();
+        let site = Site::of("one", here);
+        assert!(Arc::ptr_eq(&site, &Site::of("one", here)));
+        assert!(!Arc::ptr_eq(&site, &Site::of("two", here)));
+        assert!(Arc::ptr_eq(&site, &Site::look_up(site.place)));
+        assert!(
+            site.place.to_string().starts_with("one ("),
+            "{}",
+            site.place
+        );
+    }
+
+    #[test]
+    fn the_history_knows_what_nearly_all_waits_kept_to() {
+        let site = Site::new(SpawnSite {
+            name: "waits",
+            location: Location::caller(),
+        });
+        assert_eq!(site.history(), (0, WAIT_MIN * 2));
+        site.waited(ticks::ticks(Duration::from_micros(900)));
+        assert_eq!(site.history().0, 0);
+        for _ in 0..99 {
+            site.waited(ticks::ticks(Duration::from_millis(12)));
+        }
+        site.waited(ticks::ticks(Duration::from_secs(100)));
+        assert_eq!(site.history(), (100, Duration::from_millis(16)));
+        site.waited(u64::MAX);
+        assert_eq!(site.history().0, 101);
+    }
+}
