@@ -60,11 +60,20 @@ pub(crate) fn output(
     command: &mut Command,
     limit: Duration,
 ) -> Result<(ExitStatus, String), Error> {
+    output_where(command, limit, |_| true)
+}
+
+/// [`output`] that shows only some of the lines.
+pub(crate) fn output_where(
+    command: &mut Command,
+    limit: Duration,
+    show: impl Fn(&str) -> bool,
+) -> Result<(ExitStatus, String), Error> {
     block_on(async {
         let mut running = Running::start(command.stdout(Stdio::piped()))?;
         let stdout = running.child.stdout.take();
         // Both at once: a child whose pipe nobody reads never ends.
-        let (status, said) = tokio::join!(running.wait(limit), show_lines(stdout));
+        let (status, said) = tokio::join!(running.wait(limit), show_lines(stdout, show));
         Ok((status?, said))
     })
 }
@@ -227,12 +236,17 @@ fn name(command: &Command) -> String {
         .join(" ")
 }
 
-async fn show_lines(stdout: Option<tokio::process::ChildStdout>) -> String {
+async fn show_lines(
+    stdout: Option<tokio::process::ChildStdout>,
+    show: impl Fn(&str) -> bool,
+) -> String {
     let mut said = String::new();
     let Some(stdout) = stdout else { return said };
     let mut lines = BufReader::new(stdout).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        println!("{line}");
+        if show(&line) {
+            println!("{line}");
+        }
         said.push_str(&line);
         said.push('\n');
     }

@@ -76,8 +76,38 @@ fn needs() -> Result<Outcome, Error> {
 fn cargo_test(workspace: &Workspace) -> Result<Outcome, Error> {
     let mut cargo = process::cargo();
     cargo.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
-    process::run(cargo.current_dir(&workspace.root), TEST_LIMIT)?;
-    Ok(Outcome::Passed)
+    let cargo = cargo.current_dir(&workspace.root);
+    let (status, said) = process::output_where(cargo, TEST_LIMIT, is_worth_a_line)?;
+    if status.success() {
+        return Ok(Outcome::Passed);
+    }
+    let failed = failed_tests(&said);
+    Ok(Outcome::Failed(format!("{status}; {failed}")))
+}
+
+/// More than a thousand lines say that a test passed.
+fn is_worth_a_line(line: &str) -> bool {
+    let passed = line.starts_with("test ") && line.ends_with(" ... ok");
+    !passed && !line.is_empty()
+}
+
+/// Which tests failed, for the line that is read first.
+fn failed_tests(said: &str) -> String {
+    const NAMED_MAX: usize = 20;
+    let failed: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
+        .collect();
+    if failed.is_empty() {
+        return "no test says that it failed: one didn't build, or its process died".to_owned();
+    }
+    let more = failed.len().saturating_sub(NAMED_MAX);
+    let named = failed[..failed.len() - more].join(", ");
+    if more == 0 {
+        format!("failed: {named}")
+    } else {
+        format!("failed: {named} and {more} more")
+    }
 }
 
 fn soak(workspace: &Workspace, cycles: u32) -> Result<Outcome, Error> {
@@ -118,6 +148,18 @@ fn soak_verdict(last_line: &str) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failed_tests_are_named_and_passed_ones_are_not_shown() {
+        let said = "running 2 tests\ntest a::b ... ok\ntest a::c ... FAILED\n\nfailures:\n";
+        assert_eq!(failed_tests(said), "failed: a::c");
+        assert!(failed_tests("error: could not compile").contains("didn't build"));
+        let shown: Vec<_> = said.lines().filter(|line| is_worth_a_line(line)).collect();
+        assert_eq!(
+            shown,
+            ["running 2 tests", "test a::c ... FAILED", "failures:"]
+        );
+    }
 
     #[test]
     fn a_soak_run_passes_only_with_clean_figures() {
