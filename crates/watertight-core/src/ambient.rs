@@ -20,7 +20,8 @@ thread_local! {
 /// future across threads. Threads started by hand don't inherit it.
 #[must_use]
 pub fn current() -> Option<Scope> {
-    CURRENT.with_borrow(Clone::clone)
+    let scope = |current: &RefCell<Option<Scope>>| current.try_borrow().ok()?.clone();
+    CURRENT.try_with(scope).ok().flatten()
 }
 
 /// The trace of the scope under which the calling code runs, if it has one.
@@ -41,8 +42,10 @@ pub(crate) fn current_root() -> Option<RootId> {
     CURRENT.try_with(root).ok().flatten()
 }
 
+/// Nothing on a thread that is ending: what is still dropped there has no
+/// ambient scope.
 fn swap(slot: &mut Option<Scope>) {
-    CURRENT.with_borrow_mut(|current| std::mem::swap(current, slot));
+    let _ending = CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), slot));
 }
 
 /// Puts a scope in place for one poll and takes it back afterwards.

@@ -1,12 +1,14 @@
 //! Closures that block a thread: a bounded number of threads, and a bounded queue.
 
+mod pool;
+
 use crate::registry::Listed;
 use crate::task::{Kind, Site, report_panic};
 use crate::{Scope, TaskError, TaskHandle};
-use std::collections::VecDeque;
+use pool::Job;
+pub(crate) use pool::forget_cancelled;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 /// Threads that run closures at once, unless said otherwise.
@@ -14,19 +16,13 @@ const THREADS: usize = 16;
 /// Closures that wait for a thread, unless said otherwise.
 const QUEUE: usize = 1024;
 
-type Job = Box<dyn FnOnce() + Send>;
-
-#[derive(Default)]
-struct Pool {
-    limits: Option<BlockingLimits>,
-    running: usize,
-    waiting: VecDeque<Job>,
-}
-
 /// Bounds of the blocking pool, which the whole process shares.
+///
+/// Why not tokio's? It has 512 threads and a queue without a bound, its closures
+/// belong to nobody, and a runtime that ends waits for them for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockingLimits {
-    /// Closures that run at once; default 16.
+    /// Closures that run at once; default 16. At least one does.
     pub threads: usize,
     /// Closures that wait; default 1,024.
     pub queue: usize,
@@ -44,20 +40,11 @@ impl Default for BlockingLimits {
 impl BlockingLimits {
     /// Makes these the limits of the process. What runs or waits already stays.
     pub fn set(self) {
-        pool().limits = Some(self);
+        pool::set_limits(self);
     }
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool {
-    limits: None,
-    running: 0,
-    waiting: VecDeque::new(),
-});
 static LISTED: AtomicUsize = AtomicUsize::new(0);
-
-fn pool() -> MutexGuard<'static, Pool> {
-    POOL.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Closures in the registry, waiting ones included.
 pub(crate) fn listed() -> usize {
@@ -89,18 +76,19 @@ impl Scope {
     /// of the cancellation is a straggler and is named. One that still waits
     /// when its scope is cancelled is not started.
     ///
+    /// Called within a tokio runtime, it may use that one. The process doesn't
+    /// wait for it to end, only [`Scope::close`] does.
+    ///
     /// # Limits
     ///
     /// 16 threads and a queue of 1,024 in the process, see [`BlockingLimits`]; with
-    /// a full queue the handle answers [`TaskError::Full`] at once.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
+    /// a full queue the handle answers [`TaskError::Full`] at once. It does so, too,
+    /// if there is no thread and the system gives none.
     ///
     /// # Metrics
     ///
-    /// `blocking_refused_total{task}`, `task_panics_total{task}`.
+    /// `blocking_refused_total{task}`, `task_panics_total{task}`,
+    /// `task_cancels_total{task}`.
     #[track_caller]
     pub fn spawn_blocking<T, F>(&self, name: &'static str, f: F) -> TaskHandle<T>
     where
@@ -113,13 +101,13 @@ impl Scope {
         };
         let (sender, receiver) = oneshot::channel();
         let counted = Counted::new();
-        let job = move || {
+        let run = move || {
             let out = run(&listed, f);
             // In the books for as long as it runs, and not longer than its result is out.
             drop((listed, counted));
             drop(sender.send(out));
         };
-        if submit(Box::new(job)) {
+        if pool::submit(Job::new(name, self.clone(), Box::new(run))) {
             TaskHandle::blocking(receiver)
         } else {
             metrics::counter!("blocking_refused_total", "task" => name).increment(1);
@@ -129,9 +117,9 @@ impl Scope {
 }
 
 fn run<T>(listed: &Listed, f: impl FnOnce(&Scope) -> T) -> Result<T, TaskError> {
-    let entry = listed.entry();
-    let scope = &entry.scope;
+    let (entry, scope) = (listed.entry(), listed.scope());
     if scope.is_cancelled() {
+        scope.count_cancelled(entry.name());
         return Err(TaskError::Cancelled);
     }
     entry.begin(crate::ticks::Ticks::now());
@@ -141,38 +129,4 @@ fn run<T>(listed: &Listed, f: impl FnOnce(&Scope) -> T) -> Result<T, TaskError> 
         report_panic(entry.name(), payload.as_ref());
         TaskError::Panicked
     })
-}
-
-/// Starts the job, or lets it wait; not if there is no room.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that does; the pool bounds how many there are"
-)]
-fn submit(job: Job) -> bool {
-    let mut pool = pool();
-    let limits = pool.limits.unwrap_or_default();
-    if pool.running < limits.threads.max(1) {
-        pool.running += 1;
-        drop(pool);
-        drop(tokio::task::spawn_blocking(move || work(job)));
-        return true;
-    }
-    let room = pool.waiting.len() < limits.queue;
-    if room {
-        pool.waiting.push_back(job);
-    }
-    room
-}
-
-/// One thread: the first job, and then those that wait.
-fn work(first: Job) {
-    let mut next = Some(first);
-    while let Some(job) = next {
-        job();
-        let mut pool = pool();
-        next = pool.waiting.pop_front();
-        if next.is_none() {
-            pool.running -= 1;
-        }
-    }
 }

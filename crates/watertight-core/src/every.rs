@@ -10,6 +10,11 @@ use std::panic::{AssertUnwindSafe, Location};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// A period of zero would take a worker for itself.
+const PERIOD_MIN: Duration = Duration::from_millis(1);
+/// Longer ones overflow what can be reckoned with.
+const PERIOD_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
 impl Scope {
     /// Runs `f` at once and then again `period` (±10 %) after each run has ended.
     ///
@@ -22,6 +27,7 @@ impl Scope {
     ///
     /// # Limits
     ///
+    /// Periods from a millisecond to a year; others count as the nearer of these.
     /// A run has no deadline but the scope's own: bound what it does.
     ///
     /// # Panics
@@ -43,8 +49,10 @@ impl Scope {
             while let Some(busy) = Busy::new(&scope) {
                 let begin = Instant::now();
                 let run = scope.child(name);
-                let job = AssertUnwindSafe(run.ambient(f(run.clone()))).catch_unwind();
-                if let Err(payload) = job.await {
+                // One block around all of it, so that panics of `f` itself and of
+                // destructors are caught, too.
+                let job = run.ambient(async { f(run.clone()).await });
+                if let Err(payload) = AssertUnwindSafe(job).catch_unwind().await {
                     report_panic(name, payload.as_ref());
                 }
                 run.cancel();
@@ -77,7 +85,9 @@ fn overrun(name: &'static str, took: Duration, period: Duration, before: bool) -
 /// `period` ±10 %, by where `random` lies in its range.
 fn jittered(period: Duration, random: u64) -> Duration {
     let unit = (random >> 11) as f64 / (1_u64 << 53) as f64;
-    period.mul_f64(0.9 + 0.2 * unit)
+    period
+        .clamp(PERIOD_MIN, PERIOD_MAX)
+        .mul_f64(0.9 + 0.2 * unit)
 }
 
 /// Good enough to spread timers, and no dependency: the seed of a hash map.

@@ -1,7 +1,7 @@
 //! Something else that wants to see each poll, such as a profiler.
 
-use crate::TaskView;
 use crate::task::Entry;
+use crate::{Scope, TaskView};
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
@@ -13,7 +13,9 @@ use std::task::{Context, Poll};
 /// crate has no unsafe code; whoever implements the hook may.
 pub trait PollHook: Send + Sync + 'static {
     /// Must call `poll` exactly once, with `cx` or with a context whose waker
-    /// wakes that of `cx`. `poll` may panic; unwinding goes through here.
+    /// holds a clone of that of `cx` for as long as it lives, and wakes it: a
+    /// waker that nobody seems to have makes a task look dead. `poll` may panic;
+    /// unwinding goes through here.
     fn task(&self, task: &TaskView, cx: &mut Context<'_>, poll: &mut dyn FnMut(&mut Context<'_>));
 
     /// The same for one of several futures that a task waits for at once.
@@ -39,12 +41,13 @@ pub fn set_poll_hook(hook: Box<dyn PollHook>) -> Result<(), Box<dyn PollHook>> {
 /// Polls the future of a task.
 pub(crate) fn poll<F: Future>(
     entry: &Entry,
+    scope: &Scope,
     fut: Pin<&mut F>,
     cx: &mut Context<'_>,
 ) -> Poll<F::Output> {
     match HOOK.get() {
         None => fut.poll(cx),
-        Some(hook) => through(fut, |poll| hook.task(&TaskView::of(entry), cx, poll)),
+        Some(hook) => through(fut, |poll| hook.task(&TaskView::of(entry, scope), cx, poll)),
     }
 }
 
@@ -65,6 +68,11 @@ fn through<F: Future>(
     call: impl FnOnce(&mut dyn FnMut(&mut Context<'_>)),
 ) -> Poll<F::Output> {
     let mut out = Poll::Pending;
-    call(&mut |cx| out = fut.as_mut().poll(cx));
+    call(&mut |cx| {
+        // A result is there to stay, whatever the hook does.
+        if out.is_pending() {
+            out = fut.as_mut().poll(cx);
+        }
+    });
     out
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 /// Labels, at most; whatever comes after them is "other".
-const LABELS_MAX: usize = 1024;
+const LABELS_MAX: u16 = 1024;
 /// Longer names are cut.
 const LABEL_BYTES_MAX: usize = 128;
 
@@ -39,10 +39,10 @@ static TABLE: LazyLock<RwLock<Table>> = LazyLock::new(|| {
 
 impl Table {
     fn add(&mut self, text: &str) -> Label {
-        if self.texts.len() >= LABELS_MAX {
+        let number = u16::try_from(self.texts.len());
+        let Some(number) = number.ok().filter(|&next| next < LABELS_MAX) else {
             return Label::OTHER;
-        }
-        let number = self.texts.len() as u16;
+        };
         let text: Arc<str> = text.into();
         self.texts.push(Arc::clone(&text));
         self.numbers.insert(text, number);
@@ -63,6 +63,9 @@ impl Label {
         let table = TABLE.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(&number) = table.numbers.get(text) {
             return Self(number);
+        }
+        if table.texts.len() >= usize::from(LABELS_MAX) {
+            return Self::OTHER;
         }
         drop(table);
         let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
@@ -121,9 +124,9 @@ mod tests {
             texts: Vec::new(),
         };
         for i in 0..LABELS_MAX {
-            assert_eq!(table.add(&i.to_string()).0 as usize, i);
+            assert_eq!(table.add(&i.to_string()).0, i);
         }
         assert_eq!(table.add("one too many"), Label::OTHER);
-        assert_eq!(table.texts.len(), LABELS_MAX);
+        assert_eq!(table.texts.len(), usize::from(LABELS_MAX));
     }
 }

@@ -70,11 +70,11 @@ where
     if scope.is_cancelled() {
         return Err(ShieldError::Closed);
     }
-    let mut own = scope.root_scope().with_deadline(Deadline::after(within));
-    if let Some(trace) = scope.trace() {
-        own = own.with_trace(trace);
-    }
-    own.set_label(scope.label());
+    let deadline = Deadline::after(within);
+    let (trace, priority, label) = (scope.trace(), scope.priority(), scope.label());
+    let own = scope
+        .root_scope()
+        .for_later(deadline, trace, priority, label);
     let run = own.clone();
     let task = own.spawn_at(name, location, async move { run.run(fut).await });
     match task.await {

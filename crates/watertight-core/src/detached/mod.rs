@@ -7,7 +7,8 @@ pub use pool::{Full, Refused};
 pub use snapshot::Snapshot;
 
 use crate::{Deadline, Scope};
-use pool::{Job, Pool};
+use futures_util::future::BoxFuture;
+use pool::Pool;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -110,12 +111,10 @@ impl<S: Send + Sync + 'static> Detached<S> {
         }
         let snapshot = Snapshot::of(scope);
         let state = Arc::clone(&self.state);
-        self.pool.submit(Job {
-            snapshot,
-            deadline: Deadline::after(within),
-            location: Location::caller(),
-            start: Box::new(move || Box::pin(f(state, snapshot))),
-        })
+        let deadline = Deadline::after(within);
+        let start = Box::new(move || -> BoxFuture<'static, ()> { Box::pin(f(state, snapshot)) });
+        self.pool
+            .submit(snapshot, deadline, Location::caller(), start)
     }
 
     /// How many pieces of work run and wait.

@@ -1,10 +1,13 @@
 //! Where detached work runs and waits.
 
 use super::{DetachedLimits, Snapshot};
-use crate::{Closed, Deadline, Scope, TaskError};
+use crate::registry::Listed;
+use crate::task::{self, Kind, Site, Task, report_panic};
+use crate::{Closed, Deadline, Scope};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What to do with work for which there is no room.
@@ -27,11 +30,14 @@ pub enum Refused {
     Closed,
 }
 
-pub(super) struct Job {
-    pub(super) snapshot: Snapshot,
-    pub(super) deadline: Deadline,
-    pub(super) location: &'static Location<'static>,
-    pub(super) start: Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>,
+/// Begins the work; called once it has a place.
+pub(super) type Start = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
+/// A piece of work, in the books from the moment it is taken: closing the pool's
+/// scope waits for what waits, too.
+struct Job {
+    listed: Listed,
+    start: Start,
 }
 
 pub(super) struct Pool {
@@ -40,6 +46,7 @@ pub(super) struct Pool {
     queue: Mutex<Queue>,
 }
 
+/// If anything waits, then as many run as may.
 #[derive(Default)]
 struct Queue {
     running: usize,
@@ -69,15 +76,23 @@ impl Pool {
             .increment(1);
     }
 
-    pub(super) fn submit(self: &Arc<Self>, job: Job) -> Result<(), Refused> {
-        if self.scope.is_closed() {
-            return Err(Refused::Closed);
-        }
+    pub(super) fn submit(
+        self: &Arc<Self>,
+        snapshot: Snapshot,
+        deadline: Deadline,
+        location: &'static Location<'static>,
+        start: Start,
+    ) -> Result<(), Refused> {
+        let (trace, priority, label) = (snapshot.trace(), snapshot.priority(), snapshot.label());
+        let scope = self.scope.for_later(deadline, trace, priority, label);
+        let site = Site::of(self.scope.name(), location);
+        let listed = Listed::enter(&scope, Kind::Work, site).ok_or(Refused::Closed)?;
+        let job = Job { listed, start };
         let mut queue = self.lock();
         if queue.running < self.limits.running.max(1) {
             queue.running += 1;
             drop(queue);
-            self.start(job);
+            Place(Some(Arc::clone(self))).start(job);
             return Ok(());
         }
         if queue.waiting.len() < self.limits.waiting {
@@ -100,64 +115,82 @@ impl Pool {
             }
         }
     }
-
-    /// One task: the first piece of work, and then those that wait.
-    fn start(self: &Arc<Self>, first: Job) {
-        let pool = Arc::clone(self);
-        let location = first.location;
-        let place = Place(Arc::clone(self));
-        let name = self.scope.name();
-        let work = async move {
-            let mut next = Some(first);
-            while let Some(job) = next {
-                pool.do_one(job).await;
-                next = place.next();
-            }
-        };
-        self.scope.spawn_at(name, location, work);
-    }
-
-    async fn do_one(&self, job: Job) {
-        let Job {
-            snapshot,
-            deadline,
-            location,
-            start,
-        } = job;
-        let mut scope = self.scope.with_deadline(deadline);
-        if let Some(trace) = snapshot.trace() {
-            scope = scope.with_trace(trace);
-        }
-        scope.set_label(snapshot.label());
-        if deadline.has_passed() {
-            return self.count("late");
-        }
-        // A task of its own, so that its panic and its time are its own.
-        let name = self.scope.name();
-        let run = scope.clone();
-        let task = scope.spawn_at(name, location, async move { run.run(start()).await });
-        let outcome = match task.await {
-            Ok(Ok(())) => "done",
-            Ok(Err(Closed::Deadline)) => "late",
-            Ok(Err(Closed::Cancelled)) | Err(TaskError::Cancelled | TaskError::Full) => "cancelled",
-            Err(TaskError::Panicked) => "panicked",
-        };
-        self.count(outcome);
-    }
 }
 
-/// A place among those that run; given back when dropped.
-struct Place(Arc<Pool>);
+/// A place among those that run. It goes from one piece of work to the next, and
+/// back when nothing waits.
+struct Place(Option<Arc<Pool>>);
 
 impl Place {
-    fn next(&self) -> Option<Job> {
-        self.0.lock().waiting.pop_front()
+    /// A task for each piece of work, so that its name, its time and its panic are
+    /// its own.
+    fn start(self, job: Job) {
+        let Job { listed, start } = job;
+        let scope = listed.scope().clone();
+        let work = async move {
+            let outcome = run(&scope, start).await;
+            if let Some(pool) = &self.0 {
+                pool.count(outcome);
+            }
+            self.pass_on();
+        };
+        drop(task::start(Task::new(listed, work)));
+    }
+
+    fn pass_on(mut self) {
+        let Some(pool) = self.0.take() else {
+            return;
+        };
+        loop {
+            let mut queue = pool.lock();
+            let Some(job) = queue.waiting.pop_front() else {
+                // Under the same lock: what comes next finds the place.
+                queue.running -= 1;
+                return;
+            };
+            drop(queue);
+            let deadline = job.listed.scope().deadline();
+            if deadline.is_some_and(Deadline::has_passed) {
+                drop(job);
+                pool.count("late");
+            } else {
+                return Self(Some(pool)).start(job);
+            }
+        }
     }
 }
 
 impl Drop for Place {
+    /// The work was dropped: its scope was cancelled, or the runtime ends. Nobody
+    /// begins what waits then.
     fn drop(&mut self) {
-        let mut queue = self.0.lock();
+        let Some(pool) = self.0.take() else {
+            return;
+        };
+        pool.count("cancelled");
+        let mut queue = pool.lock();
         queue.running -= 1;
+        let mut waiting = VecDeque::new();
+        if queue.running == 0 || pool.scope.is_cancelled() {
+            waiting = std::mem::take(&mut queue.waiting);
+        }
+        drop(queue);
+        waiting.iter().for_each(|_job| pool.count("cancelled"));
+    }
+}
+
+/// Does the work and says how it ended.
+async fn run(scope: &Scope, start: Start) -> &'static str {
+    // One block around both, so that panics of destructors are caught, too.
+    let work = async { scope.run(async move { start().await }).await };
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(Ok(())) if scope.deadline().is_some_and(Deadline::has_passed) => "late",
+        Ok(Ok(())) => "done",
+        Ok(Err(Closed::Deadline)) => "late",
+        Ok(Err(Closed::Cancelled)) => "cancelled",
+        Err(payload) => {
+            report_panic(scope.name(), payload.as_ref());
+            "panicked"
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! All tasks at one moment, grouped by spawn site, with the oldest by name.
 
 use super::warden::{is_dead, is_straggler, is_suspect};
-use super::{Registry, TaskView};
+use super::{Live, Registry, TaskView};
 use crate::scope::RootId;
-use crate::task::{Entry, SpawnSite, TaskState};
+use crate::task::{Site, SpawnSite, TaskState};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
@@ -26,13 +26,13 @@ pub enum Query {
 }
 
 impl Query {
-    fn takes(self, entry: &Arc<Entry>) -> bool {
+    fn takes(self, live: &Live) -> bool {
         match self {
             Self::All => true,
-            Self::Dead => is_dead(entry),
-            Self::Suspects => is_suspect(entry),
-            Self::Stragglers => is_straggler(entry),
-            Self::Root(root) => entry.scope.root_id() == root,
+            Self::Dead => is_dead(live),
+            Self::Suspects => is_suspect(live),
+            Self::Stragglers => is_straggler(live),
+            Self::Root(root) => live.scope.root_id() == root,
         }
     }
 }
@@ -79,18 +79,20 @@ pub struct Census {
 /// holds up spawning in one of 64 shards at a time.
 #[must_use]
 pub fn census(query: Query, top: usize) -> Census {
-    let mut groups: HashMap<SpawnSite, Group> = HashMap::new();
+    // By the address of the site, which has one for as long as the process lives:
+    // hashing its name and place for each task would take longer than all else.
+    let mut groups: HashMap<*const Site, Group> = HashMap::new();
     let mut oldest: BinaryHeap<Aged> = BinaryHeap::new();
     let mut census = Census::default();
-    Registry::global().each(|entry| {
-        if !query.takes(entry) {
+    Registry::global().each(|live| {
+        if !query.takes(live) {
             return;
         }
-        let task = TaskView::of(entry);
+        let task = TaskView::of(&live.entry, &live.scope);
         census.tasks += 1;
         census.states[state_index(task.state)] += 1;
         let group = groups
-            .entry(task.site)
+            .entry(Arc::as_ptr(&live.entry.site))
             .or_insert_with(|| Group::new(task.site));
         group.add(&task);
         if oldest.len() < top

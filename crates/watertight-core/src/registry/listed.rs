@@ -10,47 +10,46 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Listed {
     entry: Arc<Entry>,
+    scope: Scope,
+    /// Whether the registry has it.
     listed: bool,
-    _busy: Option<Busy>,
 }
 
 impl Listed {
     /// `None` once the scope is closed or cancelled.
     pub(crate) fn enter(scope: &Scope, kind: Kind, site: Arc<Site>) -> Option<Self> {
-        let busy = if kind.is_waited_for() {
-            Some(Busy::new(scope)?)
-        } else {
-            None
-        };
-        if !scope.enter_task() {
+        if !scope.enter_task(kind) {
             return None;
         }
-        let scope = scope.clone();
-        let make = |id| Entry::new(id, kind, site, scope);
-        let (entry, listed) = Registry::global().enter(make);
+        let make = |id| Entry::new(id, kind, site);
+        let (entry, listed) = Registry::global().enter(scope, make);
         Some(Self {
             entry,
+            scope: scope.clone(),
             listed,
-            _busy: busy,
         })
     }
 
     pub(crate) fn entry(&self) -> &Arc<Entry> {
         &self.entry
     }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
         self.entry.set_runtime(None);
+        self.entry.site.ended(self.entry.sched.polls());
         if self.listed {
             Registry::global().leave(self.entry.id);
         } else {
             Registry::global().leave_unlisted();
         }
-        let scope = &self.entry.scope;
-        scope.count_wasted();
-        scope.leave_task();
+        self.scope.count_wasted();
+        self.scope.leave_task(self.entry.kind);
     }
 }
 

@@ -16,6 +16,7 @@ pub use view::TaskView;
 pub use warden::{Found, Warden};
 pub use worker::{Stall, stalls};
 
+use crate::Scope;
 use crate::task::Entry;
 use slab::Slab;
 use std::cell::Cell;
@@ -26,6 +27,8 @@ const SHARD_BITS: u32 = 6;
 const KEY_BITS: u32 = 15;
 const SHARDS: usize = 1 << SHARD_BITS;
 const SHARD_MAX: usize = 1 << KEY_BITS;
+const SHARD_MASK: u64 = (1 << SHARD_BITS) - 1;
+const KEY_MASK: u64 = (1 << KEY_BITS) - 1;
 
 /// Tasks that are listed, at most (2,097,152). Those beyond run all the same
 /// and are counted, but can't be shown.
@@ -38,11 +41,23 @@ const SPARE: usize = 1024;
 /// use: the registry's, the task's in its list entry, and the task's own waker.
 const OWN_REFERENCES: usize = 3;
 
+/// A task in the registry.
+///
+/// Its scope is here and not in the entry: whoever keeps a waker for ever would
+/// keep the scope and all its ancestors, too.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) scope: Scope,
+}
+
+/// Bounded by [`SHARD_MAX`]; what it took at its largest it gives back once it
+/// is empty, so one task that stays can hold on to 1 MiB.
 #[derive(Debug, Default)]
-struct Shard(Mutex<Slab<Arc<Entry>>>);
+struct Shard(Mutex<Slab<Live>>);
 
 impl Shard {
-    fn lock(&self) -> MutexGuard<'_, Slab<Arc<Entry>>> {
+    fn lock(&self) -> MutexGuard<'_, Slab<Live>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -69,8 +84,8 @@ thread_local! {
 
 /// Where in the registry the task with this id is.
 fn place_of(id: u64) -> (usize, usize) {
-    let shard = id as usize & (SHARDS - 1);
-    let key = (id >> SHARD_BITS) as usize & (SHARD_MAX - 1);
+    let shard = (id & SHARD_MASK) as usize;
+    let key = ((id >> SHARD_BITS) & KEY_MASK) as usize;
     (shard, key)
 }
 
@@ -84,17 +99,20 @@ impl Registry {
     }
 
     /// Lists a task that `make` makes from its id; not if there is no room.
-    fn enter(&self, make: impl FnOnce(u64) -> Entry) -> (Arc<Entry>, bool) {
+    fn enter(&self, scope: &Scope, make: impl FnOnce(u64) -> Entry) -> (Arc<Entry>, bool) {
         let generation = self.generation.fetch_add(1, Ordering::Relaxed);
         let first = SHARD.try_with(Cell::get).ok().flatten();
-        let first = first.unwrap_or(generation as usize % SHARDS);
+        let first = first.unwrap_or((generation & SHARD_MASK) as usize);
         for shard in (first..first + SHARDS).map(|shard| shard % SHARDS) {
             let mut entries = self.shards[shard].lock();
             if entries.len() < SHARD_MAX {
                 let _ending = SHARD.try_with(|own| own.set(Some(shard)));
                 let free = entries.vacant_entry();
                 let entry = Arc::new(make(id_of(generation, shard, free.key())));
-                free.insert(Arc::clone(&entry));
+                free.insert(Live {
+                    entry: Arc::clone(&entry),
+                    scope: scope.clone(),
+                });
                 return (entry, true);
             }
         }
@@ -114,29 +132,34 @@ impl Registry {
         drop(gone);
     }
 
+    /// Whether there are more tasks than can be shown.
+    pub(crate) fn has_unlisted(&self) -> bool {
+        self.unlisted.load(Ordering::Relaxed) > 0
+    }
+
     fn leave_unlisted(&self) {
         self.unlisted.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Calls `f` with the live task of this id.
-    fn with<T>(&self, id: u64, f: impl FnOnce(&Arc<Entry>) -> T) -> Option<T> {
+    fn with<T>(&self, id: u64, f: impl FnOnce(&Live) -> T) -> Option<T> {
         let (shard, key) = place_of(id);
         let entries = self.shards[shard].lock();
-        entries.get(key).filter(|entry| entry.id == id).map(f)
+        entries.get(key).filter(|live| live.entry.id == id).map(f)
     }
 
     /// Calls `f` with each task; a shard is locked meanwhile, so be quick.
-    pub(crate) fn each(&self, mut f: impl FnMut(&Arc<Entry>)) {
+    pub(crate) fn each(&self, mut f: impl FnMut(&Live)) {
         for shard in 0..SHARDS {
             self.each_of(shard, &mut f);
         }
     }
 
-    fn each_of(&self, shard: usize, mut f: impl FnMut(&Arc<Entry>)) {
+    fn each_of(&self, shard: usize, mut f: impl FnMut(&Live)) {
         self.shards[shard]
             .lock()
             .iter()
-            .for_each(|(_, entry)| f(entry));
+            .for_each(|(_, live)| f(live));
     }
 
     /// Live tasks, listed or not, blocking closures included.

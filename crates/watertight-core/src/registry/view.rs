@@ -2,7 +2,7 @@
 
 use crate::scope::RootId;
 use crate::task::{Entry, SpawnSite, TaskState};
-use crate::{Label, ticks};
+use crate::{Label, Scope, ticks};
 use std::time::Duration;
 
 /// A task at one moment.
@@ -35,21 +35,21 @@ pub struct TaskView {
 }
 
 impl TaskView {
-    pub(crate) fn of(entry: &Entry) -> Self {
+    pub(crate) fn of(entry: &Entry, scope: &Scope) -> Self {
         let now = ticks::Ticks::now();
         Self {
             id: entry.id,
             site: entry.site.place,
             kind: entry.kind.name(),
-            scope: entry.scope.name(),
-            label: entry.scope.label(),
-            root: entry.scope.root_id(),
+            scope: scope.name(),
+            label: scope.label(),
+            root: scope.root_id(),
             age: entry.born.until(now),
             polls: entry.sched.polls(),
             busy: ticks::duration(entry.busy_ticks()),
             state: entry.state(),
             since: entry.last().until(now),
-            cancelled: entry.scope.is_cancelled(),
+            cancelled: scope.is_cancelled(),
         }
     }
 }

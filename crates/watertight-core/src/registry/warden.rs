@@ -1,9 +1,8 @@
 //! Looks through all tasks for those that should not be there.
 
-use super::{OWN_REFERENCES, Registry, SHARDS, TaskView};
-use crate::task::{Entry, TaskState};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use super::{Live, OWN_REFERENCES, Registry, SHARDS, TaskView};
+use crate::task::TaskState;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What a cancelled task has to go, before it is called a straggler: it goes at
@@ -59,7 +58,7 @@ impl Warden {
     /// part is done.
     pub fn step(&mut self) -> Option<Found> {
         let found = &mut self.found;
-        Registry::global().each_of(self.shard, |entry| found.look_at(entry));
+        Registry::global().each_of(self.shard, |live| found.look_at(live));
         self.shard = (self.shard + 1) % SHARDS;
         (self.shard == 0).then(|| std::mem::take(found))
     }
@@ -75,47 +74,51 @@ impl Warden {
 }
 
 impl Found {
-    fn look_at(&mut self, entry: &Arc<Entry>) {
+    fn look_at(&mut self, live: &Live) {
         self.live += 1;
-        if is_straggler(entry) {
+        if is_straggler(live) {
             self.stragglers += 1;
-            tell(&mut self.new_stragglers, entry, &entry.told_straggler);
-        } else if is_dead(entry) {
+            tell(&mut self.new_stragglers, live, &live.entry.told_straggler);
+        } else if is_dead(live) {
             self.dead += 1;
-            tell(&mut self.newly_dead, entry, &entry.told_dead);
-        } else if is_suspect(entry) {
+            tell(&mut self.newly_dead, live, &live.entry.told_dead);
+        } else if is_suspect(live) {
             self.suspects += 1;
         }
     }
 }
 
-fn tell(list: &mut Vec<TaskView>, entry: &Entry, told: &std::sync::atomic::AtomicBool) {
+fn tell(list: &mut Vec<TaskView>, live: &Live, told: &AtomicBool) {
     if list.len() < TOLD_MAX && !told.swap(true, Ordering::Relaxed) {
-        list.push(TaskView::of(entry));
+        list.push(TaskView::of(&live.entry, &live.scope));
     }
 }
 
 /// Still there though its scope was cancelled a while ago.
-pub(super) fn is_straggler(entry: &Entry) -> bool {
-    let cancelled = entry.scope.cancelled_for();
-    cancelled.is_some_and(|ago| ago >= STRAGGLER_AFTER)
+pub(super) fn is_straggler(live: &Live) -> bool {
+    let cancelled = live.scope.cancelled_for();
+    cancelled.is_some_and(|ago| ago >= STRAGGLER_AFTER) && !live.entry.is_unbegun()
 }
 
 /// Proved: it can never run again.
-pub(super) fn is_dead(entry: &Arc<Entry>) -> bool {
+pub(super) fn is_dead(live: &Live) -> bool {
     // A cancelled one is about to be dropped.
-    !entry.scope.is_cancelled() && entry.is_dead(OWN_REFERENCES)
+    !live.scope.is_cancelled() && live.entry.is_dead(OWN_REFERENCES)
 }
 
 /// Not proved, but odd.
-pub(super) fn is_suspect(entry: &Entry) -> bool {
-    if !entry.kind.is_polled() || entry.state() != TaskState::Parked {
-        return false;
+pub(super) fn is_suspect(live: &Live) -> bool {
+    let entry = &live.entry;
+    entry.kind.is_polled()
+        && entry.state() == TaskState::Parked
+        && is_odd(entry.last().elapsed(), || entry.site.history())
+}
+
+/// Whether being parked that long is odd, where so many waits have come to an
+/// end and 99 of 100 of them didn't last longer than the other number.
+fn is_odd(parked: Duration, history: impl FnOnce() -> (u64, Duration)) -> bool {
+    parked >= SUSPECT_AFTER && {
+        let (waits, usual) = history();
+        waits >= SUSPECT_HISTORY && parked > usual.saturating_mul(SUSPECT_TIMES)
     }
-    let parked = entry.last().elapsed();
-    if parked < SUSPECT_AFTER {
-        return false;
-    }
-    let (waits, usual) = entry.site.history();
-    waits >= SUSPECT_HISTORY && parked > usual * SUSPECT_TIMES
 }

@@ -50,28 +50,43 @@ impl Worker {
         workers.push(Arc::downgrade(&worker));
         Some(worker)
     }
+
+    /// `since` first: who sees the task sees since when, or later.
+    fn poll(&self, task: u64, since: u64) {
+        self.since.store(since, Ordering::Relaxed);
+        self.task.store(task, Ordering::Release);
+    }
 }
 
 /// This thread polls a task until this is dropped.
-pub(crate) struct BusyWith;
+pub(crate) struct BusyWith {
+    /// The task around it, and since when: a runtime within `block_in_place`
+    /// polls its tasks on a thread that polls one already.
+    outer: (u64, u64),
+}
 
-/// Marks this thread as polling `entry`. Polls don't nest: a task can't be
-/// polled from within another one's poll but by `block_on`, which panics there.
+/// Marks this thread as polling `entry`.
 pub(crate) fn busy_with(entry: &Entry, now: Ticks) -> BusyWith {
-    let _ending = WORKER.try_with(|worker| {
-        if let Some(worker) = worker {
-            worker.since.store(now.0, Ordering::Relaxed);
-            worker.task.store(entry.id, Ordering::Release);
-        }
+    let outer = WORKER.try_with(|worker| {
+        let worker = worker.as_ref()?;
+        let outer = (
+            worker.task.load(Ordering::Relaxed),
+            worker.since.load(Ordering::Relaxed),
+        );
+        worker.poll(entry.id, now.0);
+        Some(outer)
     });
-    BusyWith
+    BusyWith {
+        // A thread that is ending is not watched any more.
+        outer: outer.ok().flatten().unwrap_or((NONE, 0)),
+    }
 }
 
 impl Drop for BusyWith {
     fn drop(&mut self) {
         let _ending = WORKER.try_with(|worker| {
             if let Some(worker) = worker {
-                worker.task.store(NONE, Ordering::Release);
+                worker.poll(self.outer.0, self.outer.1);
             }
         });
     }
@@ -104,7 +119,7 @@ pub fn stalls(limit: Duration) -> Vec<Stall> {
         if id == NONE || polling < limit {
             return None;
         }
-        let task = Registry::global().with(id, |entry| TaskView::of(entry))?;
+        let task = Registry::global().with(id, |live| TaskView::of(&live.entry, &live.scope))?;
         // The same poll still, or what was read belongs to two.
         let same = worker.task.load(Ordering::Acquire) == id
             && worker.since.load(Ordering::Relaxed) == since;

@@ -9,8 +9,9 @@ pub use guard::ScopeGuard;
 pub use reason::{CancelReason, Priority};
 pub use stragglers::{Straggler, Stragglers};
 
+use crate::task::Kind;
 use crate::{Deadline, Label, TraceContext};
-use book::Book;
+use book::{Book, Entries};
 use reason::End;
 use std::fmt;
 use std::sync::Arc;
@@ -56,6 +57,17 @@ struct Inner {
     end: End,
     book: Book,
     parent: Option<Scope>,
+}
+
+impl Drop for Inner {
+    // One after the other: dropping a long line of scopes within each other's
+    // destructors would take the stack.
+    fn drop(&mut self) {
+        let mut next = self.parent.take();
+        while let Some(scope) = next {
+            next = Arc::into_inner(scope.inner).and_then(|mut last| last.parent.take());
+        }
+    }
 }
 
 /// Which root a scope descends from.
@@ -262,19 +274,30 @@ impl Scope {
     pub fn cancel_for(&self, reason: CancelReason) {
         self.inner.end.set(reason);
         self.inner.token.cancel();
+        self.inner.book.tell_closing();
     }
 
-    /// Waits until this scope, or the ancestor that is closed first, takes no more
-    /// tasks: the time to finish what is under way.
+    /// Waits until this scope takes no more tasks, because it or an ancestor was
+    /// closed or cancelled: the time to finish what is under way.
+    ///
+    /// A task that only listens (to a channel, to a peer) races it against what it
+    /// listens to, and has what is left of the grace period from then on. Ends at
+    /// once if [`Scope::is_closed`]. A cancelled scope drops its tasks, those that
+    /// wait here included: what must be done then belongs into a destructor, or
+    /// into a scope of its own.
     ///
     /// # Cancel safety
     ///
     /// Safe: nothing is lost.
     pub async fn closing(&self) {
-        let closing = self
+        // Created before the look: a change in between is not missed.
+        let told: Vec<_> = self
             .lineage()
-            .map(|scope| Box::pin(scope.inner.book.closing()));
-        futures_util::future::select_all(closing).await;
+            .map(|scope| scope.inner.book.told_closing())
+            .collect();
+        if !self.is_closed() {
+            crate::race_all(told).await;
+        }
     }
 
     /// Waits until the scope is cancelled.
@@ -315,38 +338,61 @@ impl Scope {
         // Whether it went quiet in time or not, the next step is the same.
         let _quiet = tokio::time::timeout(grace, book.quiet()).await;
         self.cancel();
+        crate::blocking::forget_cancelled();
         let _empty = tokio::time::timeout(CANCEL_WAIT, book.empty()).await;
         Stragglers::of(self)
     }
 
     /// Counts one task in this book and those of all ancestors, or in none.
-    pub(crate) fn enter_task(&self) -> bool {
-        !self.is_cancelled() && self.in_all(Book::enter, Book::leave)
+    pub(crate) fn enter_task(&self, kind: Kind) -> bool {
+        self.enter_all(Entries::of(kind))
     }
 
-    pub(crate) fn leave_task(&self) {
-        self.lineage().for_each(|scope| scope.inner.book.leave());
+    pub(crate) fn leave_task(&self, kind: Kind) {
+        self.leave_all(Entries::of(kind));
     }
 
     /// The same for one piece of work that closing waits for.
     pub(crate) fn begin_work(&self) -> bool {
-        !self.is_cancelled() && self.in_all(Book::begin, Book::end)
+        self.enter_all(Entries::WORK)
     }
 
     pub(crate) fn end_work(&self) {
-        self.lineage().for_each(|scope| scope.inner.book.end());
+        self.leave_all(Entries::WORK);
     }
 
-    fn in_all(&self, enter: impl Fn(&Book) -> bool, leave: impl Fn(&Book)) -> bool {
+    fn enter_all(&self, entries: Entries) -> bool {
         for (entered, scope) in self.lineage().enumerate() {
-            if !enter(&scope.inner.book) {
-                self.lineage()
-                    .take(entered)
-                    .for_each(|scope| leave(&scope.inner.book));
+            if scope.inner.end.is_set() || !scope.inner.book.enter(entries) {
+                let entered = self.lineage().take(entered);
+                entered.for_each(|scope| scope.inner.book.leave(entries));
                 return false;
             }
         }
         true
+    }
+
+    fn leave_all(&self, entries: Entries) {
+        self.lineage()
+            .for_each(|scope| scope.inner.book.leave(entries));
+    }
+
+    /// A child for work that goes on after `self`'s own, which is a service's.
+    pub(crate) fn for_later(
+        &self,
+        deadline: Deadline,
+        trace: Option<TraceContext>,
+        priority: Priority,
+        label: Label,
+    ) -> Self {
+        let scope = self.make(Made {
+            deadline: Some(self.earlier(deadline)),
+            trace: trace.or(self.inner.trace),
+            priority,
+            ..self.like()
+        });
+        scope.set_label(label);
+        scope
     }
 
     /// A task was dropped because its scope was cancelled.

@@ -23,11 +23,12 @@ impl Straggler {
     }
 }
 
-/// The tasks that were left when a scope had been closed, oldest first.
+/// The tasks of a scope and its descendants that were left when it had been
+/// closed, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stragglers {
     tasks: Vec<Straggler>,
-    unlisted: usize,
+    more: usize,
 }
 
 /// How many stragglers are told by name.
@@ -35,22 +36,33 @@ const NAMED_MAX: usize = 1024;
 
 impl Stragglers {
     pub(super) fn of(scope: &Scope) -> Self {
-        let expected = scope.tasks();
-        if expected == 0 {
+        if scope.tasks() == 0 {
             return Self::default();
         }
-        let mut tasks = Vec::new();
-        Registry::global().each(|entry| {
-            if tasks.len() < NAMED_MAX && entry.scope.belongs_to(scope) {
-                tasks.push(Straggler {
-                    site: entry.site.place,
-                    age: entry.born.elapsed(),
+        let mut found = Self::default();
+        Registry::global().each(|live| {
+            if live.scope.belongs_to(scope) {
+                found.add(Straggler {
+                    site: live.entry.site.place,
+                    age: live.entry.born.elapsed(),
                 });
             }
         });
-        tasks.sort_by_key(|task| Reverse(task.age));
-        let unlisted = expected.saturating_sub(tasks.len());
-        Self { tasks, unlisted }
+        found.tasks.sort_by_key(|task| Reverse(task.age));
+        if Registry::global().has_unlisted() {
+            // After the look: one that went meanwhile is no straggler.
+            let unlisted = scope.tasks().saturating_sub(found.len());
+            found.more += unlisted;
+        }
+        found
+    }
+
+    fn add(&mut self, task: Straggler) {
+        if self.tasks.len() < NAMED_MAX {
+            self.tasks.push(task);
+        } else {
+            self.more += 1;
+        }
     }
 
     /// Whether every task ended in time.
@@ -62,7 +74,7 @@ impl Stragglers {
     /// How many tasks were left.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.tasks.len() + self.unlisted
+        self.tasks.len() + self.more
     }
 
     /// The tasks, oldest first, at most 1,024.

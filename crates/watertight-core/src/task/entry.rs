@@ -2,7 +2,6 @@
 
 use super::sched::{Sched, TaskState};
 use super::{Kind, Site};
-use crate::Scope;
 use crate::ticks::Ticks;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -14,12 +13,15 @@ use std::task::{Wake, Waker};
 /// It is its own waker's content: a clone of the waker is a clone of the `Arc`,
 /// and so the number of them says whether anybody could still wake the task.
 ///
+/// Whoever keeps such a clone for ever keeps these few words and nothing else:
+/// the scope is in the registry's and the task's hands, not in here, and the
+/// runtime's waker goes with the task.
+///
 /// Numbers that the task alone writes are stored without read-modify-write.
 pub(crate) struct Entry {
     pub(crate) id: u64,
     pub(crate) kind: Kind,
     pub(crate) site: Arc<Site>,
-    pub(crate) scope: Scope,
     pub(crate) born: Ticks,
     pub(crate) sched: Sched,
     /// Time spent in polls, in ticks.
@@ -29,19 +31,17 @@ pub(crate) struct Entry {
     /// Named in a report already: each task is told once for each reason.
     pub(crate) told_dead: AtomicBool,
     pub(crate) told_straggler: AtomicBool,
-    /// The runtime's waker; gone with the future, so that whoever keeps a
-    /// clone of ours for ever doesn't keep the runtime's task, too.
+    /// The runtime's waker: set before the first poll ends, gone with the task.
     runtime: Mutex<Option<Waker>>,
 }
 
 impl Entry {
-    pub(crate) fn new(id: u64, kind: Kind, site: Arc<Site>, scope: Scope) -> Self {
+    pub(crate) fn new(id: u64, kind: Kind, site: Arc<Site>) -> Self {
         let born = Ticks::now();
         Self {
             id,
             kind,
             site,
-            scope,
             born,
             sched: Sched::queued(),
             busy: AtomicU64::new(0),
@@ -104,6 +104,11 @@ impl Entry {
             })
     }
 
+    /// A closure that waits for a thread.
+    pub(crate) fn is_unbegun(&self) -> bool {
+        self.kind == Kind::Blocking && self.sched.polls() == 0
+    }
+
     pub(crate) fn state(&self) -> TaskState {
         self.sched.state()
     }
@@ -119,10 +124,12 @@ impl Wake for Entry {
             return;
         }
         let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
-        let waker = runtime.clone();
-        drop(runtime);
-        if let Some(waker) = waker {
-            waker.wake();
+        // Under the lock and by reference, for less than a clone would cost. The
+        // one that stays here keeps the runtime's task, so that waking it, even
+        // while the runtime shuts down, drops no future and calls no code but
+        // the runtime's.
+        if let Some(waker) = &*runtime {
+            waker.wake_by_ref();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A spawned future and all that happens around its polls.
 
 use super::{Entry, TaskError};
+use crate::Scope;
 use crate::ambient::Ambient;
 use crate::hook;
 use crate::registry::Listed;
@@ -36,15 +37,26 @@ pin_project_lite::pin_project! {
         // After `fut`: the books must not forget a task that is still being dropped.
         listed: Listed,
     }
+
+    impl<F> PinnedDrop for Task<F> {
+        // Before it had a result: the runtime shuts down, or never took it.
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if this.fut.is_some() {
+                let entry = this.listed.entry();
+                entry.sched.over();
+                end(this.fut, entry, this.listed.scope());
+            }
+        }
+    }
 }
 
 impl<F: Future> Task<F> {
     pub(crate) fn new(listed: Listed, fut: F) -> Self {
-        let entry = listed.entry();
         Self {
-            fut: Some(entry.scope.ambient(fut)),
+            fut: Some(listed.scope().ambient(fut)),
             cancelled: None,
-            waker: Waker::from(Arc::clone(entry)),
+            waker: Waker::from(Arc::clone(listed.entry())),
             listed,
         }
     }
@@ -55,11 +67,11 @@ impl<F: Future> Future for Task<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let entry = &**this.listed.entry();
+        let (entry, scope) = (&**this.listed.entry(), this.listed.scope());
         // Cancellation first: "dropped at the next await" has no exceptions.
-        if entry.scope.is_cancelled() {
-            end(this.fut.as_mut(), entry);
-            entry.scope.count_cancelled(entry.name());
+        if scope.is_cancelled() {
+            end(this.fut.as_mut(), entry, scope);
+            scope.count_cancelled(entry.name());
             return Poll::Ready(Err(TaskError::Cancelled));
         }
         let Some(fut) = this.fut.as_mut().as_pin_mut() else {
@@ -70,7 +82,7 @@ impl<F: Future> Future for Task<F> {
         let polled = {
             let _busy = worker::busy_with(entry, begin);
             let mut own = Context::from_waker(this.waker);
-            catch_unwind(AssertUnwindSafe(|| hook::poll(entry, fut, &mut own)))
+            catch_unwind(AssertUnwindSafe(|| hook::poll(entry, scope, fut, &mut own)))
         };
         entry.spent(Ticks::now());
         let out = match polled {
@@ -78,7 +90,7 @@ impl<F: Future> Future for Task<F> {
                 if this.cancelled.is_none() {
                     // Its waker never changes: the runtime's task has one.
                     entry.set_runtime(Some(cx.waker().clone()));
-                    this.cancelled.set(Some(entry.scope.cancelled_owned()));
+                    this.cancelled.set(Some(scope.cancelled_owned()));
                     let cancelled = this.cancelled.as_mut().as_pin_mut();
                     if cancelled.is_some_and(|cancelled| cancelled.poll(cx).is_ready()) {
                         cx.waker().wake_by_ref();
@@ -96,14 +108,14 @@ impl<F: Future> Future for Task<F> {
                 Err(TaskError::Panicked)
             }
         };
-        end(this.fut, entry);
+        end(this.fut, entry, scope);
         Poll::Ready(out)
     }
 }
 
-/// Drops the future where a panic of its destructors is reported under its name.
-fn end<F>(mut fut: Pin<&mut Option<Ambient<F>>>, entry: &Entry) {
-    let scope = &entry.scope;
+/// Drops the future under its scope, and reports a panic of its destructors
+/// under its name.
+fn end<F>(mut fut: Pin<&mut Option<Ambient<F>>>, entry: &Entry, scope: &Scope) {
     let dropped = catch_unwind(AssertUnwindSafe(|| scope.enter(|| fut.set(None))));
     if let Err(payload) = dropped {
         report_panic(entry.name(), payload.as_ref());

@@ -14,4 +14,4 @@ pub use handle::{TaskError, TaskHandle};
 pub use sched::TaskState;
 pub(crate) use site::Site;
 pub use site::SpawnSite;
-pub(crate) use spawn::Kind;
+pub(crate) use spawn::{Kind, start};

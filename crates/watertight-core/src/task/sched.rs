@@ -1,4 +1,4 @@
-//! Whether a task runs, waits for its turn, or is parked: one byte, two bits.
+//! Whether a task runs, waits for its turn, or is parked: one word.
 //!
 //! The runtime knows this too, but tells nobody, and a copy kept beside it
 //! would be wrong now and then: between the runtime's step and ours there is
@@ -16,15 +16,24 @@
 //!                                       (wakes the runtime again)
 //! ```
 //!
-//! A new task is QUEUED. The runtime may poll a task that is PARKED (its scope
-//! was cancelled, and that wakes it past this machine); that poll is the last.
+//! A new task is QUEUED. From the poll that gives the result on, or from the
+//! moment the runtime drops it, a task stays RUNNING. The runtime may poll one
+//! that is PARKED: its scope was cancelled, and that wakes it past this machine.
+//! That poll is the last, and doesn't reach the future.
 //!
-//! This file uses nothing but `super::sync`, so that loom can try it.
+//! The same word counts the polls, so that two looks that find the same number
+//! have found the same moment: it never comes back.
+//!
+//! This file uses nothing but `super::sync`, so that loom can try it
+//! (`tests/loom.rs`).
 
-use super::sync::{AtomicU8, AtomicU64, Ordering};
+use super::sync::{AtomicU64, Ordering};
 
-const RUNNING: u8 = 1;
-const WOKEN: u8 = 2;
+const RUNNING: u64 = 1;
+const WOKEN: u64 = 2;
+const STATE: u64 = RUNNING | WOKEN;
+/// One poll; the count has the 62 bits above the state.
+const POLL: u64 = 4;
 
 /// What a task does at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,20 +46,17 @@ pub enum TaskState {
     Running,
 }
 
-/// The state machine of one task.
+/// The state machine of one task, and the count of its polls.
 #[derive(Debug)]
 pub(crate) struct Sched {
-    bits: AtomicU8,
-    /// Polls begun. Written by the task alone.
-    polls: AtomicU64,
+    word: AtomicU64,
 }
 
 impl Sched {
     /// A task that has just been given to the runtime.
     pub(crate) fn queued() -> Self {
         Self {
-            bits: AtomicU8::new(WOKEN),
-            polls: AtomicU64::new(0),
+            word: AtomicU64::new(WOKEN),
         }
     }
 
@@ -61,25 +67,31 @@ impl Sched {
     /// did before.
     #[must_use]
     pub(crate) fn wake(&self) -> bool {
-        self.bits.fetch_or(WOKEN, Ordering::AcqRel) == 0
+        self.word.fetch_or(WOKEN, Ordering::AcqRel) & STATE == 0
     }
 
     /// The task is about to be polled.
     pub(crate) fn begin(&self) {
-        let next = self.polls.load(Ordering::Relaxed).wrapping_add(1);
-        self.polls.store(next, Ordering::Relaxed);
-        self.bits.swap(RUNNING, Ordering::AcqRel);
+        // Others change the state at any time, but nobody else the count.
+        let polls = self.word.load(Ordering::Relaxed) & !STATE;
+        self.word
+            .swap(polls.wrapping_add(POLL) | RUNNING, Ordering::AcqRel);
     }
 
     /// The poll ended without a result; `true` if the runtime must be woken
     /// now, because a wake-up came meanwhile.
     #[must_use]
     pub(crate) fn end(&self) -> bool {
-        self.bits.fetch_and(!RUNNING, Ordering::AcqRel) & WOKEN != 0
+        self.word.fetch_and(!RUNNING, Ordering::AcqRel) & WOKEN != 0
+    }
+
+    /// The task is about to be dropped, without a result.
+    pub(crate) fn over(&self) {
+        self.word.fetch_or(RUNNING, Ordering::AcqRel);
     }
 
     pub(crate) fn state(&self) -> TaskState {
-        match self.bits.load(Ordering::Acquire) {
+        match self.word.load(Ordering::Acquire) & STATE {
             0 => TaskState::Parked,
             WOKEN => TaskState::Queued,
             _ => TaskState::Running,
@@ -88,40 +100,41 @@ impl Sched {
 
     /// How often the task has been polled.
     pub(crate) fn polls(&self) -> u64 {
-        self.polls.load(Ordering::Relaxed)
+        self.word.load(Ordering::Relaxed) / POLL
     }
 
     /// Whether the task can never be polled again, but for its cancellation:
     /// it is parked and nobody has a waker. `has_wakers` looks whether a clone
     /// of the task's waker is alive, with *acquire* ordering against the drop
-    /// of those that aren't.
+    /// of those that aren't, and says no only if there is none but the task's
+    /// own.
     ///
-    /// This is a proof, not a guess. Let t1 < t2 < t3 be the first look at the
-    /// state, the look at the wakers, and the second look at the state.
+    /// This is a proof, not a guess. Let `n` be the count of polls.
     ///
-    /// 1. Parked at t1 and t3, and no poll between them (the count of polls is
-    ///    the same): so parked at t2. For a wake-up in between would have left
-    ///    WOKEN, which only a poll takes away.
-    /// 2. At t2 there is no clone. New ones are made from old ones, of which
-    ///    there is none, or by the task while it is polled, which it isn't. So
-    ///    from t2 on nobody can call [`Sched::wake`].
-    /// 3. No wake-up is under way at t2 either: [`Sched::wake`] and the wake of
-    ///    the runtime that follows it are called through a clone, which lives
-    ///    until both are done. And one that was done before t2 is seen at t3,
-    ///    because it happened before the drop of its clone.
-    /// 4. The runtime has no poll in store: it is woken only by a change from
-    ///    PARKED or RUNNING to QUEUED, once, and polls once for that, which
-    ///    takes the machine out of QUEUED. At t2 it was PARKED.
+    /// 1. Both looks at the word find "PARKED after poll n". The count only
+    ///    grows and a wake-up leaves WOKEN until the next poll, so the word has
+    ///    this value once: it is the end of poll n that both have read.
+    /// 2. Everything done in poll n happened before the look at the wakers,
+    ///    clones of the waker included.
+    /// 3. Suppose the future is polled once more. The first such poll begins
+    ///    with a call of [`Sched::wake`] after the end of poll n: the runtime is
+    ///    woken by this machine alone, once for each poll, and has had its poll
+    ///    for each wake-up before. That call goes through a clone Z, which lives
+    ///    until the runtime has been woken.
+    /// 4. If Z was dropped before the wakers were counted, then the count read
+    ///    that drop and its wake-up happened before the second look, which would
+    ///    have found WOKEN. If Z was alive at that moment, it was counted. If it
+    ///    was made later, then from another clone, of which the same holds, or by
+    ///    the task while it is polled, which by 3 needs Z first. So there is no Z.
+    /// 5. A task that is being dropped says so ([`Sched::over`]) before it drops
+    ///    the first of its wakers; who counts without them sees it as RUNNING.
     ///
     /// What it can't see: a waker that is kept alive where nobody will use it
-    /// (in the task's own future, in a channel that was leaked).
+    /// (in the task's own future, in a channel that was leaked). Such a task is
+    /// not found; it may be a suspect.
     #[must_use]
     pub(crate) fn is_dead(&self, has_wakers: impl FnOnce() -> bool) -> bool {
-        let polls = self.polls();
-        self.state() == TaskState::Parked
-            && !has_wakers()
-            && self.state() == TaskState::Parked
-            && self.polls() == polls
-            && polls > 0
+        let seen = self.word.load(Ordering::Acquire);
+        seen & STATE == 0 && !has_wakers() && self.word.load(Ordering::Acquire) == seen
     }
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ impl fmt::Debug for SpawnSite {
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) place: SpawnSite,
+    /// Polls of tasks that have ended: before each of them was a wait.
+    polls: AtomicU64,
     /// Waits of at least a millisecond that came to an end, by their length.
     waits: [AtomicU32; CLASSES],
 }
@@ -65,6 +67,7 @@ impl Site {
     fn new(place: SpawnSite) -> Self {
         Self {
             place,
+            polls: AtomicU64::new(0),
             waits: [const { AtomicU32::new(0) }; CLASSES],
         }
     }
@@ -118,22 +121,35 @@ impl Site {
         self.waits[class].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A task has ended after so many polls.
+    pub(crate) fn ended(&self, polls: u64) {
+        self.polls.fetch_add(polls, Ordering::Relaxed);
+    }
+
     /// How many waits were seen to end, and the length that 99 of 100 did not
-    /// exceed (rounded up to a power of two of milliseconds).
+    /// exceed (rounded up to a power of two of milliseconds). Those shorter than
+    /// a millisecond are known only from tasks that have ended: counting them as
+    /// they come would have all workers write to one place in each poll.
     pub(crate) fn history(&self) -> (u64, Duration) {
         let counts = self
             .waits
             .each_ref()
             .map(|count| u64::from(count.load(Ordering::Relaxed)));
-        let total: u64 = counts.iter().sum();
-        let mut seen = 0;
-        for (class, count) in counts.iter().enumerate() {
+        let long: u64 = counts.iter().sum();
+        let total = self.polls.load(Ordering::Relaxed).max(long);
+        let mut seen = total - long;
+        if seen * 100 >= total * 99 {
+            return (total, WAIT_MIN);
+        }
+        let mut usual = WAIT_MIN;
+        for count in counts {
             seen += count;
+            usual = usual.saturating_mul(2);
             if seen * 100 >= total * 99 {
-                return (total, WAIT_MIN * 2_u32.saturating_pow(class as u32 + 1));
+                break;
             }
         }
-        (total, Duration::ZERO)
+        (total, usual)
     }
 }
 
@@ -161,7 +177,7 @@ mod tests {
             name: "waits",
             location: Location::caller(),
         });
-        assert_eq!(site.history(), (0, WAIT_MIN * 2));
+        assert_eq!(site.history(), (0, WAIT_MIN));
         site.waited(ticks::ticks(Duration::from_micros(900)));
         assert_eq!(site.history().0, 0);
         for _ in 0..99 {
@@ -171,5 +187,7 @@ mod tests {
         assert_eq!(site.history(), (100, Duration::from_millis(16)));
         site.waited(u64::MAX);
         assert_eq!(site.history().0, 101);
+        site.ended(100_000);
+        assert_eq!(site.history(), (100_000, WAIT_MIN));
     }
 }

@@ -113,7 +113,7 @@ impl Scope {
     clippy::disallowed_methods,
     reason = "the one place that spawns; Scope owns the task"
 )]
-fn start<F>(task: Task<F>) -> JoinHandle<Result<F::Output, TaskError>>
+pub(crate) fn start<F>(task: Task<F>) -> JoinHandle<Result<F::Output, TaskError>>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,

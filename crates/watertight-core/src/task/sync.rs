@@ -1,3 +1,3 @@
 //! What `sched.rs` is built from; its model under loom puts loom's here.
 
-pub(super) use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+pub(super) use std::sync::atomic::{AtomicU64, Ordering};
