@@ -114,6 +114,9 @@ impl RequestService {
             return (finish, Some(Answer::Overloaded));
         }
         let refused = refused(request).or_else(|| wire.and(budget).err());
+        if refused == Some(Answer::TooManyHeaders) {
+            self.link.note_overfull();
+        }
         (finish, refused)
     }
 }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 /// Tells the [`Link`] when nothing can be written, and ends an HTTP/2
-/// connection that floods with control frames.
+/// connection that floods with control frames or header fields.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     io: S,
@@ -39,6 +39,12 @@ impl<S> Watched<S> {
         let Some((heads, budget)) = &mut self.frames else {
             return Ok(());
         };
+        if self.link.is_bombed() {
+            self.link.end("header_fields");
+            return Err(io::Error::other(
+                "too many requests with too many header fields",
+            ));
+        }
         let mut fine = true;
         heads.feed(bytes, |frame| fine &= budget.came(frame, Instant::now));
         if fine {

@@ -7,7 +7,9 @@ use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
+use testkit::LIVENESS;
 use testkit::attack::Flood;
+use testkit::wire::{self, RawClient};
 use tonic::codegen::BoxFuture;
 use tonic::server::{Grpc, NamedService, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
@@ -65,6 +67,61 @@ async fn every_flood_is_ended_and_others_are_served() {
             crate::common::grown(closed, before).await;
         }
     }
+}
+
+/// A request with more header fields than anybody needs, one byte each.
+fn overfull(stream: u32) -> Vec<u8> {
+    const ACCEPT_ENCODING: u8 = 0x80 | 16;
+    let mut block = wire::request("GET", "/", &[]);
+    block.extend([ACCEPT_ENCODING; 200]);
+    wire::frame(
+        wire::kind::HEADERS,
+        wire::END_HEADERS | wire::END_STREAM,
+        stream,
+        &block,
+    )
+}
+
+#[tokio::test]
+async fn a_peer_that_goes_on_sending_too_many_header_fields_is_cut_off() {
+    let closed = r#"server_connections_closed_total{reason="header_fields"}"#;
+    let before = counter(closed);
+    let edge = Edge::start(ServerConfig::default());
+    let mut client = RawClient::connect(edge.addr, &[]).await.unwrap();
+    // A few are refused one by one, and nothing else happens to the connection.
+    for stream in [1, 3, 5] {
+        client.send(&overfull(stream)).await.unwrap();
+    }
+    client.send(&get(7)).await.unwrap();
+    let answered = async {
+        loop {
+            let frame = client.next().await.unwrap().expect("the connection lives");
+            if frame.stream == 7 && frame.flags & wire::END_STREAM != 0 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(LIVENESS, answered).await.unwrap();
+    let go_on = async {
+        for stream in (9..).step_by(2) {
+            if client.send(&overfull(stream)).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(LIVENESS, go_on).await.unwrap();
+    crate::common::grown(closed, before).await;
+    edge.no_connections().await;
+    edge.end().await;
+}
+
+fn get(stream: u32) -> Vec<u8> {
+    wire::frame(
+        wire::kind::HEADERS,
+        wire::END_HEADERS | wire::END_STREAM,
+        stream,
+        &wire::request("GET", "/", &[]),
+    )
 }
 
 /// Sends back what comes.
