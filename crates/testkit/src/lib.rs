@@ -1,16 +1,20 @@
-//! Helpers of the test suites: waiting for a condition, child processes, temporary directories, HTTP/2 by hand.
+//! Helpers of the test suites: waiting, leaks, child processes, temporary directories, HTTP/2 by hand.
 
 pub mod attack;
 mod binary;
 mod child;
+mod leaks;
 mod log;
+mod time;
 mod wait;
 pub mod wire;
 
 pub use binary::{binary, example};
 pub use child::ChildGuard;
+pub use leaks::assert_no_leaks;
 pub use log::log_lines;
 pub use tempfile::TempDir;
+pub use time::{let_pass, within};
 pub use wait::{LIVENESS, wait_until, wait_until_async};
 
 /// A fresh temporary directory, removed on drop.

@@ -45,8 +45,8 @@ pub use grpc_timeout::{BadTimeout, format_grpc_timeout, parse_grpc_timeout};
 pub use hook::{PollHook, set_poll_hook};
 pub use label::Label;
 pub use registry::{
-    Census, Found, Group, Query, Stall, TASKS_LISTED_MAX, TaskView, Warden, census, live_tasks,
-    stalls,
+    Census, Found, Group, LeftBehind, Query, Stall, TASKS_LISTED_MAX, TaskView, Warden, census,
+    live_tasks, stalls,
 };
 pub use run::{Closed, Run};
 pub use scope::{CancelReason, Priority, RootId, Scope, ScopeGuard, Straggler, Stragglers};

@@ -46,6 +46,8 @@ mod run;
 mod running;
 mod server;
 mod telemetry;
+#[doc(hidden)]
+pub mod testing;
 mod trace;
 
 pub use app::App;
@@ -67,6 +69,9 @@ pub use watertight_core::{
     Straggler, Stragglers, TaskError, TaskHandle, TraceContext, TraceId, current, current_trace,
     format_grpc_timeout, parse_grpc_timeout,
 };
+
+/// Marks an async test, and fails it if it leaves a task behind.
+pub use watertight_macros::test;
 
 /// The HTTP framework whose `Router` [`App::http`] takes, so that a service
 /// uses the same version.

@@ -5,12 +5,14 @@
 //! another thread cross over.
 
 mod census;
+mod left;
 mod listed;
 mod view;
 mod warden;
 pub(crate) mod worker;
 
 pub use census::{Census, Group, Query, census};
+pub use left::LeftBehind;
 pub(crate) use listed::{Busy, Listed};
 pub use view::TaskView;
 pub use warden::{Found, Warden};

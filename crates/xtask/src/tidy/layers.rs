@@ -10,7 +10,8 @@ use crate::workspace::Crate;
 const LAYERS: &[(&str, &[&str])] = &[
     ("watertight-core", &[]),
     ("watertight-store", &["watertight-core"]),
-    ("watertight", &["watertight-core"]),
+    ("watertight-macros", &[]),
+    ("watertight", &["watertight-core", "watertight-macros"]),
     ("shop-types", &[]),
     ("shop-proto", &["shop-types"]),
     ("inventory", SERVICE),
@@ -19,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("provider", PROVIDER),
     ("gateway", GATEWAY),
     ("edge-bench", &["watertight", "watertight-core"]),
-    ("testkit", &[]),
+    ("testkit", &["watertight-core"]),
     ("demo", DEMO),
     ("xtask", &[]),
 ];
