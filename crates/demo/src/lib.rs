@@ -24,6 +24,7 @@ mod console;
 mod hand;
 mod load;
 mod report;
+mod rest;
 mod retry;
 mod run;
 mod screen;

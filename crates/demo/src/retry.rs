@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::check::{CallError, Verdict};
+use crate::{
+    check::{CallError, Verdict},
+    rest::rest,
+};
 
 /// How long a call is repeated before its error stands: a restart of a service
 /// fits into it many times over. A time and not a count, for a call to a service
@@ -33,6 +36,6 @@ where
             Err(error) if error.verdict() == Verdict::Unknown && Instant::now() < end => {}
             answer => return answer,
         }
-        tokio::time::sleep(WAIT).await;
+        rest(WAIT).await;
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use watertight::config::parse_duration;
-use watertight_core::Scope;
+use watertight_core::{Deadline, Either, Scope, race};
 
 use crate::{
     check::Findings,
@@ -141,10 +141,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<bool, DemoError> {
         call_max: CALL_MAX,
         seed: load.seed,
     };
-    let stage = tokio::select! {
-        stage = Stage::open(setting) => stage?,
-        () = signals.next() => return Err(DemoError::Interrupted),
+    let Either::Left(stage) = race(Stage::open(setting), signals.next()).await else {
+        return Err(DemoError::Interrupted);
     };
+    let stage = stage?;
     let mut report = RunReport {
         ready_ms: millis(stage.ready),
         ..RunReport::default()
@@ -153,9 +153,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<bool, DemoError> {
     let screen = wanted.then(|| Screen::open(&stage, &signals));
     let screen = screen.transpose().map_err(DemoError::Screen)?;
     let shown = screen.as_ref();
-    let outcome = tokio::select! {
-        outcome = sell(&stage, load, args.time, shown, &mut signals, &mut report) => outcome,
-        () = stage.gave_up() => Ok(None),
+    let sell = sell(&stage, load, args.time, shown, &mut signals, &mut report);
+    let outcome = match race(sell, stage.gave_up()).await {
+        Either::Left(outcome) => outcome,
+        Either::Right(()) => Ok(None),
     };
     let findings = finish(stage, outcome, &mut report, shown, signals).await;
     // The summary goes to the normal screen.
@@ -259,13 +260,19 @@ async fn until_end(
     for second in 1_u64.. {
         let next = start + Duration::from_secs(second);
         let last = end.is_some_and(|end| end <= next);
-        tokio::select! {
-            () = tokio::time::sleep_until(end.map_or(next, |end| end.min(next))) => {}
-            () = signals.next() => {
-                console.line("stopping: waiting for orders under way, then verifying (again: at once)");
+        let line_due = Deadline::at(end.map_or(next, |end| end.min(next)));
+        match line_due
+            .run(race(signals.next(), stage.session.stop.cancelled()))
+            .await
+        {
+            Err(_passed) => {}
+            Ok(Either::Left(())) => {
+                console.line(
+                    "stopping: waiting for orders under way, then verifying (again: at once)",
+                );
                 return;
             }
-            () = stage.session.stop.cancelled() => return,
+            Ok(Either::Right(())) => return,
         }
         if !screen.is_some_and(Screen::is_up) {
             console.line(line(stage, second));
@@ -313,9 +320,9 @@ async fn finish(
                 .console
                 .line("verifying from outside: orders, stock, payments, the provider's ledger");
             say(screen, Phase::Verifying);
-            tokio::select! {
-                verified = stage.verify(since) => verified,
-                () = signals.next() => Err(DemoError::Interrupted),
+            match race(stage.verify(since), signals.next()).await {
+                Either::Left(verified) => verified,
+                Either::Right(()) => Err(DemoError::Interrupted),
             }
         }
         Ok(None) => Err(stage.why_gave_up()),

@@ -1,21 +1,22 @@
 //! After the load: resolve what is unknown, wait for what is under way.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream};
 use shop_proto::inventory::Stock;
 use tokio::time::Instant;
+use watertight_core::{Deadline, join_all};
 
 use crate::{
     check::{Answer, Slot, Status},
     load::{Session, deliver, open_receipts},
+    rest::rest,
 };
 
 /// Acknowledged orders reach an end state within this time.
 pub(crate) const SETTLE_MAX: Duration = Duration::from_secs(60);
 
 /// Questions asked at a time.
-const AT_A_TIME: usize = 32;
+const AT_A_TIME: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 
 /// The wait between two rounds of questions.
 const ROUND: Duration = Duration::from_millis(50);
@@ -46,12 +47,12 @@ pub(crate) async fn settle(session: &Arc<Session>, since: Instant) -> Settled {
             open == 0 && !is_stock_held(session).await
         };
         // A service that is there but mute must not hold up the verdict.
-        let quiet = tokio::time::timeout_at(end, round).await;
+        let quiet = Deadline::at(end).run(round).await;
         settled.took = since.elapsed();
         if !matches!(quiet, Ok(false)) {
             return settled;
         }
-        tokio::time::sleep(ROUND).await;
+        rest(ROUND).await;
     }
 }
 
@@ -89,11 +90,9 @@ async fn each(
     slots: Vec<Slot>,
     ask: impl AsyncFn(&Session, Slot) -> bool,
 ) -> u64 {
-    let ask = &ask;
-    let answers = stream::iter(slots)
-        .map(|slot| ask(session, slot))
-        .buffer_unordered(AT_A_TIME);
-    answers.fold(0, async |sum, yes| sum + u64::from(yes)).await
+    let asks = slots.into_iter().map(|slot| ask(session, slot));
+    let answers = join_all(AT_A_TIME, asks).await;
+    answers.into_iter().map(u64::from).sum()
 }
 
 /// Asks where an order stands.

@@ -6,6 +6,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::Notify,
 };
+use watertight_core::race;
 
 use crate::stage::DemoError;
 
@@ -49,11 +50,7 @@ impl Signals {
     /// Safe: a signal that comes meanwhile is kept.
     pub(crate) async fn next(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.signals;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-            () = self.keys.notified() => {}
-        }
+        let ends = race(terminate.recv(), hangup.recv());
+        race(race(interrupt.recv(), ends), self.keys.notified()).await;
     }
 }

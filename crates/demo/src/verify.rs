@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use tokio::time::Instant;
+use watertight_core::{Either, race};
 
 use crate::{
     console::Console,
@@ -68,9 +69,9 @@ pub(crate) async fn verify(args: VerifyArgs) -> Result<bool, DemoError> {
         }
         stage.verify(Instant::now()).await
     };
-    let verified = tokio::select! {
-        verified = work => verified,
-        () = signals.next() => Err(DemoError::Interrupted),
+    let verified = match race(work, signals.next()).await {
+        Either::Left(verified) => verified,
+        Either::Right(()) => Err(DemoError::Interrupted),
     };
     let orders = stage.session.keeper.book().len();
     let stopped = stage.close().await;

@@ -3,16 +3,19 @@
 use std::{
     any::Any,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
     path::PathBuf,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use watertight_core::join_all;
 
 use crate::{
     error::Error,
     load::Protocol,
+    rest::rest,
     tls,
     wire::{self, Http1, Http2},
 };
@@ -21,7 +24,7 @@ use crate::{
 const PER_SOURCE: usize = 500;
 
 /// Connections being made at a time: below the listen backlog of any server here.
-const AT_A_TIME: usize = 64;
+const AT_A_TIME: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 /// Arguments of `idle`.
 #[derive(Clone, Debug, clap::Args)]
@@ -67,16 +70,14 @@ pub(crate) fn idle(args: &IdleArgs) -> Result<(), Error> {
 }
 
 async fn hold(args: &IdleArgs, tls: Option<&tls::Client>) {
-    use futures_util::StreamExt as _;
-    let all = futures_util::stream::iter(0..args.connections);
-    let open: Vec<_> = all
-        .map(|number| one(args, number, tls))
-        .buffer_unordered(AT_A_TIME)
-        .filter_map(async |connection| connection)
-        .collect()
-        .await;
+    let all = (0..args.connections).map(|number| one(args, number, tls));
+    let open: Vec<_> = join_all(AT_A_TIME, all)
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
     // What the server still has to say it may say: settings, an acknowledgement.
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    rest(Duration::from_millis(50)).await;
     crate::tell(&Crowd { open: open.len() });
     std::future::pending::<()>().await;
     drop(open);

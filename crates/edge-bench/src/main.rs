@@ -15,6 +15,7 @@ mod error;
 mod idle;
 mod load;
 mod process;
+mod rest;
 mod serve;
 mod spin;
 mod system;

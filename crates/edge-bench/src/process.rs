@@ -13,10 +13,10 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
     process::{Child, ChildStdout, Command},
-    time::{sleep, timeout},
 };
+use watertight_core::Deadline;
 
-use crate::{error::Error, serve::Kind, system};
+use crate::{error::Error, rest::rest, serve::Kind, system};
 
 /// A server that isn't there by then won't come.
 const READY_MAX: Duration = Duration::from_secs(20);
@@ -80,7 +80,9 @@ impl Helper {
     ///
     /// Dropped, a line may be lost.
     pub(crate) async fn answer<T: DeserializeOwned>(&mut self, time: Duration) -> Result<T, Error> {
-        let line = timeout(time + GRACE, self.lines.next_line()).await;
+        let line = Deadline::after(time + GRACE)
+            .run(self.lines.next_line())
+            .await;
         let line = line.map_err(|_late| self.failed("took too long"))?;
         let line = line.map_err(|error| self.failed(error))?;
         let line = line.ok_or_else(|| self.failed("ended without an answer"))?;
@@ -172,7 +174,7 @@ impl Server {
                 let why = ended.map_or("doesn't listen".to_owned(), |how| how.to_string());
                 return Err(Error::Child { what, why });
             }
-            sleep(READY_PAUSE).await;
+            rest(READY_PAUSE).await;
         };
         Ok(Self {
             addr,

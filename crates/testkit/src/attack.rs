@@ -7,6 +7,7 @@ use crate::wire::{
 use std::io;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use watertight_core::race;
 
 /// A flood: the same few frames over and over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,10 +126,7 @@ impl Flood {
             }
         };
         // Whichever side notices first that the server has hung up.
-        tokio::select! {
-            () = drain => {}
-            () = send => {}
-        }
+        race(drain, send).await;
         Ok(rounds)
     }
 }

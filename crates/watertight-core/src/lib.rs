@@ -44,6 +44,7 @@ pub use faults::Faults;
 pub use grpc_timeout::{BadTimeout, format_grpc_timeout, parse_grpc_timeout};
 pub use hook::{PollHook, set_poll_hook};
 pub use label::Label;
+pub use pause::pause;
 pub use registry::{
     Census, Found, Group, LeftBehind, Query, Stall, TASKS_LISTED_MAX, TaskView, Warden, census,
     live_tasks, stalls,

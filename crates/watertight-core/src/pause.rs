@@ -26,6 +26,30 @@ impl Scope {
     }
 }
 
+/// [`Scope::pause`] of the scope under which the calling code runs; without one it
+/// waits for `d`.
+///
+/// # Errors
+///
+/// As [`Scope::pause`]; none without a scope.
+///
+/// # Cancel safety
+///
+/// Safe: nothing is lost.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "without a scope there is nothing that could end it"
+)]
+pub async fn pause(d: Duration) -> Result<(), Closed> {
+    match crate::current() {
+        Some(scope) => scope.pause(d).await,
+        None => {
+            tokio::time::sleep_until(Deadline::after(d).instant()).await;
+            Ok(())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

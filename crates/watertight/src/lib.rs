@@ -65,9 +65,10 @@ pub use server::{
 };
 
 pub use watertight_core::{
-    Ambient, BadTimeout, Clock, Closed, Deadline, DeadlinePassed, Faults, Run, Scope, SpanId,
-    Straggler, Stragglers, TaskError, TaskHandle, TraceContext, TraceId, current, current_trace,
-    format_grpc_timeout, parse_grpc_timeout,
+    Ambient, BadTimeout, Branch, Clock, Closed, Deadline, DeadlinePassed, Either, Faults, Run,
+    Scope, SpanId, Straggler, Stragglers, TaskError, TaskHandle, TraceContext, TraceId, branch,
+    current, current_trace, format_grpc_timeout, join, join_all, parse_grpc_timeout, pause, race,
+    race_all, try_join, try_join_all,
 };
 
 /// Marks an async test, and fails it if it leaves a task behind.

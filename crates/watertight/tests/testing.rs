@@ -96,11 +96,11 @@ fn panics_and_errors_of_the_body_come_first() {
 #[test]
 fn tasks_of_another_test_do_not_count() {
     let (begun, other_runs) = sync_channel::<()>(0);
-    let (release, mut over) = tokio::sync::oneshot::channel::<()>();
+    let (release, over) = tokio::sync::oneshot::channel::<()>();
     std::thread::scope(|threads| {
         let other = threads.spawn(|| {
             complaint(Builder::new_current_thread(), async || {
-                let task = scope().spawn("of another test", async move { (&mut over).await });
+                let task = scope().spawn("of another test", over);
                 begun.send(()).unwrap();
                 drop(task.await);
             })

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
+use watertight_core::{Deadline, Either, join, race};
 
 use crate::error::Error;
 
@@ -73,7 +74,7 @@ pub(crate) fn output_where(
         let mut running = Running::start(command.stdout(Stdio::piped()))?;
         let stdout = running.child.stdout.take();
         // Both at once: a child whose pipe nobody reads never ends.
-        let (status, said) = tokio::join!(running.wait(limit), show_lines(stdout, show));
+        let (status, said) = join(running.wait(limit), show_lines(stdout, show)).await;
         Ok((status?, said))
     })
 }
@@ -172,13 +173,15 @@ impl Running {
             source,
         };
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let stopped = tokio::select! {
-            status = self.child.wait() => return self.reaped(status),
-            () = tokio::time::sleep(limit) => {
-                Error::TimedOut { program: self.program.clone(), limit }
-            }
-            _ = tokio::signal::ctrl_c() => Error::Interrupted,
-            _ = terminate.recv() => Error::Interrupted,
+        let asked = race(tokio::signal::ctrl_c(), terminate.recv());
+        let first = race(self.child.wait(), asked);
+        let stopped = match Deadline::after(limit).run(first).await {
+            Ok(Either::Left(status)) => return self.reaped(status),
+            Ok(Either::Right(_signal)) => Error::Interrupted,
+            Err(_passed) => Error::TimedOut {
+                program: self.program.clone(),
+                limit,
+            },
         };
         self.stop().await;
         Err(stopped)
@@ -194,7 +197,7 @@ impl Running {
     /// Asks the group to end, then makes it.
     async fn stop(&mut self) {
         self.send(Signal::TERM);
-        let ended = tokio::time::timeout(GRACE, self.child.wait()).await;
+        let ended = Deadline::after(GRACE).run(self.child.wait()).await;
         self.send(Signal::KILL);
         if ended.is_err() {
             drop(self.child.wait().await);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use watertight_core::join;
 
 use super::{
     disk,
@@ -14,6 +15,7 @@ use crate::{
     console::Console,
     load::{ClosedLoop, OpenLoop, closed_loop, open_loop},
     report::{Ends, cpu_us_per_order, round},
+    rest::rest,
     stage::{DemoError, Setting, Stage},
     supervise::{DataDir, Ports, Tuning},
 };
@@ -88,7 +90,7 @@ struct Measured {
 
 async fn phases(stage: &Stage, args: &BenchArgs, seed: u64) -> Result<Measured, DemoError> {
     stage.seed().await?;
-    tokio::time::sleep(IDLE).await;
+    rest(IDLE).await;
     let idle_rss_mib = stage.rss_mib();
     let path = stage.supervisor.plan().dir.path();
     let failed = |error| DemoError::Output(path.to_owned(), error);
@@ -124,10 +126,10 @@ async fn steady(stage: &Stage, args: &BenchArgs, seed: u64) -> Steady {
     let (start, cpu) = (Instant::now(), stage.supervisor.cpu_time());
     let open = open_loop(&scope, session, stop.clone(), load);
     let clock = async {
-        tokio::time::sleep(args.time).await;
+        rest(args.time).await;
         stop.cancel();
     };
-    tokio::join!(open, clock);
+    join(open, clock).await;
     scope.close(CALL_MAX + Duration::from_secs(1)).await;
     // With what was in flight, as the counts are.
     let took = start.elapsed();

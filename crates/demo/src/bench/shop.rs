@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
+use watertight_core::{Either, race};
 
 use super::{figures::Run, machine::Machine, measure, page};
 use crate::{console::Console, run, signals::Signals, stage::DemoError};
@@ -78,10 +79,11 @@ pub(crate) async fn shop(args: BenchArgs) -> Result<bool, DemoError> {
         invariants_ok: true,
     };
     for number in 1..=args.runs {
-        let run = tokio::select! {
-            run = measure::run(&args, u64::from(number), &console) => run?,
-            () = signals.next() => return Err(DemoError::Interrupted),
+        let run = measure::run(&args, u64::from(number), &console);
+        let Either::Left(run) = race(run, signals.next()).await else {
+            return Err(DemoError::Interrupted);
         };
+        let run = run?;
         console.line(format_args!("run {number}: {}", page::line(&run)));
         figures.invariants_ok &= run.invariants_ok;
         figures.runs.push(run);

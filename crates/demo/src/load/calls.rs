@@ -3,6 +3,7 @@
 use shop_proto::orders::{Order, PlaceOrderRequest};
 use shop_types::OrderId;
 use tokio::time::Instant;
+use watertight_core::join;
 
 use super::{Session, schedule::Kind, session::since};
 use crate::{
@@ -200,7 +201,7 @@ impl Session {
             let outcome = match door {
                 Door::Grpc => cancel.await,
                 // Beside it somebody watches: few other orders are seen to change.
-                Door::Http => tokio::join!(cancel, self.follow(slot, order)).0,
+                Door::Http => join(cancel, self.follow(slot, order)).await.0,
             };
             self.stats().other();
             if let Err(error) = outcome {

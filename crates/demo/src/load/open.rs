@@ -14,7 +14,10 @@ use super::{
     Session,
     schedule::{Kind, Schedule},
 };
-use crate::check::{Body, Door, JournalError, Slot};
+use crate::{
+    check::{Body, Door, JournalError, Slot},
+    rest::rest_until,
+};
 
 /// Calls are planned this far ahead, so that the journal holds an order before
 /// it leaves and one sync serves many.
@@ -71,7 +74,7 @@ pub(crate) async fn open_loop(
         let start = *start.get_or_insert_with(Instant::now);
         for call in chunk {
             let due = start + call.after;
-            let wait = tokio::time::sleep_until(due);
+            let wait = rest_until(due);
             if stop.run_until_cancelled(wait).await.is_none() {
                 left.extend(call.order.and_then(|(_, slot)| slot));
                 continue;

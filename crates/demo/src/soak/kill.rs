@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::Serialize;
 use tokio::time::Instant;
+use watertight_core::{Either, race};
 
 use super::plan::{Cycle, How, cycles};
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     console::Console,
     load::{OpenLoop, keep_shop},
     report::{self, Ends, RunReport, counts},
+    rest::rest,
     run::{self, Customers},
     signals::Signals,
     stage::{DemoError, Setting, Stage},
@@ -123,10 +125,11 @@ pub(crate) async fn kill(args: KillArgs) -> Result<bool, DemoError> {
         seed,
         in_flight_max: 4_096,
     };
-    let outcome = tokio::select! {
-        outcome = soak(&stage, load, &console, &mut report) => outcome,
-        () = stage.gave_up() => Err(stage.why_gave_up()),
-        () = signals.next() => Err(DemoError::Interrupted),
+    let work = soak(&stage, load, &console, &mut report);
+    let outcome = match race(work, race(stage.gave_up(), signals.next())).await {
+        Either::Left(outcome) => outcome,
+        Either::Right(Either::Left(())) => Err(stage.why_gave_up()),
+        Either::Right(Either::Right(())) => Err(DemoError::Interrupted),
     };
     let outcome = match outcome {
         Ok(last_kill) => stage.verify(last_kill).await,
@@ -160,7 +163,7 @@ async fn soak(
     let customers = Customers::start(stage, load);
     let stopped = &stage.session.stop;
     stopped
-        .run_until_cancelled(tokio::time::sleep(WARM_UP))
+        .run_until_cancelled(rest(WARM_UP))
         .await
         .unwrap_or_default();
     let plan = cycles(report.cycles as usize, load.seed);
@@ -195,7 +198,7 @@ async fn one(stage: &Stage, cycle: Cycle, report: &mut KillReport) -> Result<Ins
     };
     let last_kill = match cycle.how {
         How::Random(wait) => {
-            tokio::time::sleep(wait).await;
+            rest(wait).await;
             *report.random.entry(victim.name()).or_default() += 1;
             let at = Instant::now();
             supervisor.kill(victim, None).await;

@@ -10,13 +10,14 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
+use watertight_core::{Deadline, Either, race};
 
 use super::{
     Plan, endpoints, logs,
     restart::{Decision, RestartPolicy},
     shared::Shared,
 };
-use crate::{console::Console, services::Service};
+use crate::{console::Console, rest::rest, services::Service};
 
 /// What the owner of a process needs.
 #[derive(Clone, Debug)]
@@ -103,10 +104,11 @@ impl Owner {
     }
 
     async fn watch(&self, child: &mut Child) -> std::io::Result<End> {
-        tokio::select! {
-            status = child.wait() => return Ok(End::Died(status?)),
-            () = self.stop.cancelled() => return Ok(End::Stop),
-            () = self.shared.kill_asked(self.service) => {}
+        let asked = race(self.stop.cancelled(), self.shared.kill_asked(self.service));
+        match race(child.wait(), asked).await {
+            Either::Left(status) => return Ok(End::Died(status?)),
+            Either::Right(Either::Left(())) => return Ok(End::Stop),
+            Either::Right(Either::Right(())) => {}
         }
         child.start_kill()?;
         Ok(End::Died(child.wait().await?))
@@ -139,7 +141,7 @@ impl Owner {
                 ));
                 // A stop meanwhile ends the wait, and the loop with it.
                 self.stop
-                    .run_until_cancelled(tokio::time::sleep(wait))
+                    .run_until_cancelled(rest(wait))
                     .await
                     .unwrap_or_default();
             }
@@ -167,7 +169,8 @@ impl Owner {
             // The child isn't reaped yet, so the pid is still its own.
             kill_process(pid, Signal::TERM).unwrap_or_default();
         }
-        let ended = tokio::time::timeout(self.stop_max, child.wait())
+        let ended = Deadline::after(self.stop_max)
+            .run(child.wait())
             .await
             .is_ok();
         if !ended {

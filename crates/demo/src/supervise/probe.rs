@@ -6,6 +6,8 @@ use bytes::Bytes;
 use watertight::HttpClient;
 use watertight_core::{Deadline, Scope};
 
+use crate::rest::rest;
+
 /// How often a process that isn't ready is asked again.
 const PERIOD: Duration = Duration::from_millis(10);
 
@@ -19,7 +21,7 @@ const QUESTION_MAX: Duration = Duration::from_secs(1);
 /// Safe: nothing but questions is lost.
 pub(super) async fn ready(scope: &Scope, client: &HttpClient, admin_url: &str) {
     while !is_ready(scope, client, admin_url).await {
-        tokio::time::sleep(PERIOD).await;
+        rest(PERIOD).await;
     }
 }
 

@@ -1,13 +1,16 @@
 //! The owner of the owners.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 use watertight::HttpClient;
-use watertight_core::{Deadline, Scope, TaskHandle};
+use watertight_core::{Deadline, Either, Scope, TaskHandle, race, race_all, try_join_all};
 
 use super::{CrashAt, Plan, Watcher, child::Owner, logs, probe, procfs, shared::Shared};
 use crate::{console::Console, services::Service};
+
+/// All of them are waited for at once.
+const AT_A_TIME: NonZeroUsize = NonZeroUsize::new(Service::ALL.len()).unwrap();
 
 /// How long a service may take to become ready.
 const READY_MAX: Duration = Duration::from_secs(30);
@@ -95,10 +98,7 @@ impl Supervisor {
     /// Safe.
     pub(crate) async fn ready(&self) -> Result<(), StartError> {
         let all = Service::ALL.map(|service| self.service_ready(service));
-        for ready in futures_util::future::join_all(all).await {
-            ready?;
-        }
-        Ok(())
+        try_join_all(AT_A_TIME, all).await.map(drop)
     }
 
     /// Waits until one process says that it is ready.
@@ -114,11 +114,11 @@ impl Supervisor {
         let url = self.plan.admin_url(service);
         let log = self.plan.dir.log(service);
         let ready = async {
-            tokio::select! {
-                () = probe::ready(&self.scope, &self.probe, &url) => None,
-                () = self.shared.wait(service, |slot| slot.gave_up.is_some()) => {
-                    self.shared.look(service, |slot| slot.gave_up.clone())
-                }
+            let is_ready = probe::ready(&self.scope, &self.probe, &url);
+            let gave_up = self.shared.wait(service, |slot| slot.gave_up.is_some());
+            match race(is_ready, gave_up).await {
+                Either::Left(()) => None,
+                Either::Right(()) => self.shared.look(service, |slot| slot.gave_up.clone()),
             }
         };
         let name = service.name();
@@ -160,9 +160,9 @@ impl Supervisor {
     ///
     /// Safe.
     pub(crate) async fn gave_up(&self) {
-        let waits = Service::ALL
-            .map(|service| Box::pin(self.shared.wait(service, |slot| slot.gave_up.is_some())));
-        futures_util::future::select_all(waits).await;
+        let waits =
+            Service::ALL.map(|service| self.shared.wait(service, |slot| slot.gave_up.is_some()));
+        race_all(waits).await;
     }
 
     /// Kills a process with SIGKILL and lets it start again at once, with a

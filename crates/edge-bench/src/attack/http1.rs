@@ -5,11 +5,11 @@ use std::{io, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::sleep,
 };
+use watertight_core::{Either, race};
 
 use super::Count;
-use crate::idle::drain;
+use crate::{idle::drain, rest::rest};
 
 pub(super) async fn silent(tcp: TcpStream) -> io::Result<()> {
     drain(tcp).await;
@@ -39,14 +39,14 @@ async fn drip(
         write.write_all(head).await?;
         count.sent(head.len());
         loop {
-            sleep(pause).await;
+            rest(pause).await;
             write.write_all(drop).await?;
             count.sent(drop.len());
         }
     };
-    tokio::select! {
-        ended = dripping => ended,
-        () = drain(read) => Ok(()),
+    match race(dripping, drain(read)).await {
+        Either::Left(ended) => ended,
+        Either::Right(()) => Ok(()),
     }
 }
 

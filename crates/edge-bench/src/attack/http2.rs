@@ -6,6 +6,7 @@ use tokio::{
     io::AsyncWriteExt as _,
     net::{TcpStream, tcp::OwnedWriteHalf},
 };
+use watertight_core::{Either, race};
 
 use super::Count;
 use crate::{
@@ -195,9 +196,9 @@ async fn until_cut(
             std::future::pending::<()>().await;
         }
     };
-    tokio::select! {
-        ended = write(&mut write_half) => ended,
-        () = reading => Ok(()),
+    match race(write(&mut write_half), reading).await {
+        Either::Left(ended) => ended,
+        Either::Right(()) => Ok(()),
     }
 }
 

@@ -16,13 +16,17 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::{
-    net::TcpStream,
-    time::{sleep, timeout_at},
-};
-use watertight::Scope;
+use tokio::net::TcpStream;
+use watertight_core::{Deadline, Scope};
 
-use crate::{error::Error, idle, load::seconds, serve::Kind, system, wire};
+use crate::{
+    error::Error,
+    idle,
+    load::seconds,
+    rest::{rest, rest_until},
+    serve::Kind,
+    system, wire,
+};
 
 /// Before a connection that was cut is made again.
 const FLOOD_PAUSE: Duration = Duration::from_millis(10);
@@ -184,7 +188,7 @@ async fn run(args: &AttackArgs) -> Attacked {
             tokio::task::yield_now().await;
         }
     }
-    tokio::time::sleep_until(end.into()).await;
+    rest_until(end.into()).await;
     let cores = system::cpu_s(std::process::id()).unwrap_or(0.0) / begin.elapsed().as_secs_f64();
     let get = |number: &AtomicU64| number.load(Ordering::Relaxed);
     Attacked {
@@ -246,14 +250,12 @@ impl Attacker {
             if let Ok(tcp) = self.connect().await {
                 self.count.0.opened.fetch_add(1, Ordering::Relaxed);
                 // Whatever ends it before its time is the server.
-                if timeout_at(self.end.into(), self.misbehave(tcp))
-                    .await
-                    .is_ok()
-                {
+                let end = Deadline::at(self.end.into());
+                if end.run(self.misbehave(tcp)).await.is_ok() {
                     self.count.0.cut.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            sleep(self.name.pause()).await;
+            rest(self.name.pause()).await;
         }
     }
 

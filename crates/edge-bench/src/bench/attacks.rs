@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use clap::ValueEnum as _;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
+use watertight_core::{Either, race};
 
 use super::{
     RunArgs,
@@ -15,6 +16,7 @@ use crate::{
     error::Error,
     load::{Protocol, Sample, seconds},
     process::{Helper, Server, ask},
+    rest::{rest, rest_until},
     serve::Kind,
     spin::Spun,
     system,
@@ -76,7 +78,7 @@ struct Resting {
 
 impl Resting {
     async fn read(self, all: &mut [Attack]) {
-        sleep_until(self.due).await;
+        rest_until(self.due).await;
         if let Some(attack) = all.get_mut(self.attack) {
             attack.later_bytes = self.server.rss_bytes();
         }
@@ -96,7 +98,7 @@ async fn one(args: &RunArgs, name: Name, kind: Kind) -> Result<(Attack, Server),
     let length = args.attack_seconds * if shape.long { 2.4 } else { 1.0 };
     let before_bytes = server.rss_bytes();
     let mut healthy = healthy(protocol, &server, length)?;
-    sleep(AHEAD).await;
+    rest(AHEAD).await;
     let made = make(name, shape, args, &server, length).await?;
     let peak_bytes = system::peak_bytes(server.pid).unwrap_or(0);
     let felt: Option<Sample> = healthy.answer(seconds(length)).await.ok();
@@ -164,9 +166,8 @@ async fn make(
     let answer = attacker.answer(seconds(length));
     tokio::pin!(answer);
     let attacked = loop {
-        tokio::select! {
-            attacked = &mut answer => break attacked?,
-            () = sleep(LOOK) => {}
+        if let Either::Left(attacked) = race(&mut answer, rest(LOOK)).await {
+            break attacked?;
         }
         sockets_bytes = sockets().saturating_sub(sockets_before).max(sockets_bytes);
         if server.rss_bytes() > begin + GROWTH_MAX && !stopped {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::{RunArgs, figures::Idle};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     idle::Crowd,
     load::{Protocol, Sample, seconds},
     process::{Helper, Server, ask},
+    rest::rest,
     serve::Kind,
     system,
     tls::Identity,
@@ -108,14 +109,14 @@ async fn one(
     crowd(FIRST).await?.kill().await;
     let end = Instant::now() + OPEN_MAX;
     while files() > files_before && Instant::now() < end {
-        sleep(LOOK).await;
+        rest(LOOK).await;
     }
-    sleep(seconds(args.settle)).await;
+    rest(seconds(args.settle)).await;
     let before_bytes = server.rss_bytes();
     let files_before = files();
     let mut crowd = crowd(connections).await?;
     // What opening them took beyond what they keep goes back to the system.
-    sleep(seconds(args.settle)).await;
+    rest(seconds(args.settle)).await;
     let after_bytes = server.rss_bytes();
     // The server's own count: it may have found that some took too long.
     let open = files().saturating_sub(files_before);

@@ -9,11 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::{sleep, sleep_until, timeout_at};
-use watertight::Scope;
+use watertight_core::{Deadline, Scope};
 
 use crate::{
     error::Error,
+    rest::{rest, rest_until},
     system,
     wire::{self, Http1, Http2},
 };
@@ -89,7 +89,7 @@ async fn run(args: &LoadArgs) -> Result<Sample, Error> {
         scope.spawn_idle("connection", async move {
             // Connections that keep time don't all send at once.
             if let Some(pace) = args.pace_us {
-                sleep(Duration::from_micros(pace) * share(number) / share(args.connections)).await;
+                rest(Duration::from_micros(pace) * share(number) / share(args.connections)).await;
             }
             connection(&args, &tally).await;
         });
@@ -108,13 +108,13 @@ pub(crate) fn seconds(seconds: f64) -> Duration {
 /// Waits for the end of the window, with an eye on everybody's CPU time.
 async fn watch(tally: &Tally, server: u32) -> Result<Sample, Error> {
     let cpu = || (system::cpu_s(server), system::cpu_s(std::process::id()));
-    sleep_until(tally.window().begin.into()).await;
+    rest_until(tally.window().begin.into()).await;
     let before = cpu();
-    sleep_until(tally.window().end.into()).await;
+    rest_until(tally.window().end.into()).await;
     let after = cpu();
     let used = |before: Option<f64>, after: Option<f64>| Some(after? - before?);
     // Requests that are still without an answer note that now.
-    sleep(PAUSE).await;
+    rest(PAUSE).await;
     let sample = tally.sample(
         used(before.0, after.0).unwrap_or(f64::NAN),
         used(before.1, after.1).unwrap_or(f64::NAN),
@@ -138,7 +138,7 @@ async fn connection(args: &LoadArgs, tally: &Tally) {
         let ended: io::Result<()> = session.await;
         if ended.is_err() {
             tally.failed();
-            sleep(PAUSE).await;
+            rest(PAUSE).await;
         }
     }
 }
@@ -177,7 +177,7 @@ async fn in_time<T>(
     answer: impl Future<Output = io::Result<T>>,
 ) -> io::Result<T> {
     let end = tally.window().end;
-    let in_time = timeout_at((end + PAUSE / 2).into(), answer).await;
+    let in_time = Deadline::at((end + PAUSE / 2).into()).run(answer).await;
     in_time.unwrap_or_else(|_late| {
         // A moment without an answer is normal when the whistle blows.
         if end.duration_since(begin) > Duration::from_millis(500) {
@@ -203,7 +203,7 @@ impl Pacer {
 
     async fn wait(&mut self) {
         if let Some(pace) = self.pace {
-            sleep_until(self.next.into()).await;
+            rest_until(self.next.into()).await;
             // What was missed during a stall is accounted for, not made up.
             self.next = (self.next + pace).max(Instant::now());
         }

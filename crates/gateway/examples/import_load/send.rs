@@ -40,7 +40,7 @@ pub(crate) async fn import(
     let stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
     let (read, write) = stream.into_split();
-    let ((), taken) = tokio::try_join!(send(write, addr, id, rows), receive(read, pid))?;
+    let ((), taken) = watertight::try_join(send(write, addr, id, rows), receive(read, pid)).await?;
     Ok(taken)
 }
 

@@ -13,7 +13,7 @@ use watertight::axum::body::Body;
 use watertight::axum::extract::State;
 use watertight::axum::response::{IntoResponse, Response};
 use watertight::extract::Path;
-use watertight::{Deadline, Problem, Readiness, RequestScope};
+use watertight::{Deadline, Either, Problem, Readiness, RequestScope, race};
 
 use super::document::WatchProblems;
 use super::headers::LastEventId;
@@ -169,11 +169,11 @@ impl Events {
         loop {
             let beat = Instant::now() + self.settings.events_heartbeat;
             let wake = beat.min(self.idle_at);
-            let changed = tokio::select! {
-                biased;
-                changed = self.watch.next() => changed,
-                () = self.readiness.draining() => return Some(self.bye("shutdown", COME_BACK)),
-                () = tokio::time::sleep_until(wake) => {
+            let first = race(self.watch.next(), self.readiness.draining());
+            let changed = match Deadline::at(wake).run(first).await {
+                Ok(Either::Left(changed)) => changed,
+                Ok(Either::Right(())) => return Some(self.bye("shutdown", COME_BACK)),
+                Err(_passed) => {
                     let is_idle = wake == self.idle_at;
                     return Some(if is_idle {
                         self.bye("idle", COME_BACK_IDLE)

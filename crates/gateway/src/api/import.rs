@@ -226,8 +226,9 @@ async fn send(
         let deadline = watertight::current().and_then(|scope| scope.deadline());
         let left = deadline.map_or(Duration::MAX, |by| by.left().unwrap_or_default());
         match retry::wait(tries, failure.retry_after, left) {
-            Some(wait) => tokio::time::sleep(wait).await,
-            None => return Err(failure),
+            // It ends early only with the request.
+            Some(wait) if watertight::pause(wait).await.is_ok() => {}
+            Some(_) | None => return Err(failure),
         }
     }
 }
@@ -252,7 +253,8 @@ impl Sending {
                 }
             },
             Self::Broken => {
-                tokio::time::sleep(LAST_WORD).await;
+                // Less if the request ends before; then it is its last word, too.
+                let _over = watertight::pause(LAST_WORD).await;
                 let broken = io::Error::other("the import broke off");
                 return Some((Err(broken), Self::Over));
             }

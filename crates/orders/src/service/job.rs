@@ -247,7 +247,7 @@ impl Worker {
     async fn pause(&mut self) {
         let pause: Duration = self.backoff.pause(rand::random());
         // Either end of the pause is as good.
-        let _nudged_or_over = tokio::time::timeout(pause, self.job.nudged()).await;
+        let _nudged_or_over = Deadline::after(pause).run(self.job.nudged()).await;
     }
 }
 

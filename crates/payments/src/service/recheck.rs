@@ -1,8 +1,7 @@
 //! The sweeper's second walk: payments that are in doubt are looked at again.
 
-use futures_util::{StreamExt, stream};
 use shop_types::OrderId;
-use watertight_core::Deadline;
+use watertight_core::{Deadline, join_all};
 
 use super::{Failure, Resumed, SETTLE_TIME, Sweeper, sweep::SIDE_BY_SIDE};
 use crate::{
@@ -32,12 +31,9 @@ impl Sweeper {
         let store = &self.payments.inner.store;
         let (now_ms, limit) = (store.now_ms(), self.settings.intents_max);
         let due = store.doubted(deadline, now_ms, limit).await?;
-        let outcomes = stream::iter(due)
-            .map(|order| self.check_one(deadline, order))
-            .buffer_unordered(SIDE_BY_SIDE);
-        let mut outcomes = std::pin::pin!(outcomes);
         let mut checked = Resumed::default();
-        while let Some(settled) = outcomes.next().await {
+        let check = |order| self.check_one(deadline, order);
+        for settled in join_all(SIDE_BY_SIDE, due.into_iter().map(check)).await {
             checked.seen += 1;
             checked.settled += u32::from(settled);
         }

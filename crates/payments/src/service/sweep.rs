@@ -2,13 +2,13 @@
 //! past its retention.
 
 use std::{
+    num::NonZeroUsize,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream};
 use shop_types::OrderId;
-use watertight_core::Deadline;
+use watertight_core::{Deadline, join_all};
 
 use super::{Failure, Payments};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Orders whose intents are resumed side by side.
-pub(super) const SIDE_BY_SIDE: usize = 8;
+pub(super) const SIDE_BY_SIDE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
 /// Bounds of the sweeper.
 #[derive(Clone, Copy, Debug)]
@@ -103,11 +103,8 @@ impl Sweeper {
         let full = batch.len() >= limit as usize;
         self.advance(batch.last().copied().filter(|_| full));
         let mut resumed = Resumed::default();
-        let outcomes = stream::iter(batch)
-            .map(|standing| self.resume_one(deadline, standing.order))
-            .buffer_unordered(SIDE_BY_SIDE);
-        let mut outcomes = std::pin::pin!(outcomes);
-        while let Some(settled) = outcomes.next().await {
+        let resume = |standing: Standing| self.resume_one(deadline, standing.order);
+        for settled in join_all(SIDE_BY_SIDE, batch.into_iter().map(resume)).await {
             resumed.seen += 1;
             resumed.settled += u32::from(settled);
         }

@@ -11,7 +11,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use shop_types::{Currency, Money, PaymentMethod};
 use testkit::TempDir;
-use watertight_core::Clock;
+use watertight_core::{Clock, Either, race};
 use watertight_store::Options;
 
 use super::*;
@@ -288,9 +288,8 @@ async fn a_caller_that_leaves_during_the_call_leaves_the_intent() {
         let standing = bench.payments.get(later(), bench.order).await;
         standing.unwrap().is_some()
     });
-    tokio::select! {
-        asked = stuck.ask(later(), ask) => panic!("the call ended: {asked:?}"),
-        () = written => {}
+    if let Either::Left(asked) = race(stuck.ask(later(), ask), written).await {
+        panic!("the call ended: {asked:?}");
     }
     bench.script.then([shown(Status::Authorized, 500, 0, 0)]);
     assert_eq!(

@@ -140,11 +140,11 @@ pub(super) async fn ledger(State(api): Shared, visit: Visit, Query(page): Query<
 /// What befalls a request before its work: delay, silence, failure.
 async fn befall(fate: Fate) -> Option<Response> {
     if !fate.delay.is_zero() {
-        tokio::time::sleep(fate.delay).await;
+        answer::silence(fate.delay).await;
     }
     if fate.hang {
         // The request's own deadline ends it much earlier.
-        tokio::time::sleep(Duration::from_millis(DELAY_MS_MAX)).await;
+        answer::silence(Duration::from_millis(DELAY_MS_MAX)).await;
     }
     (fate.hang || fate.fail).then(|| {
         let code = StatusCode::INTERNAL_SERVER_ERROR;

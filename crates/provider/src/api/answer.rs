@@ -1,5 +1,7 @@
 //! What goes out, and how it is spoilt on request.
 
+use std::{future::pending, time::Duration};
+
 use axum::{
     Json,
     body::{Body, Bytes},
@@ -7,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::json;
+use watertight_core::Deadline;
 use watertight_store::StoreError;
 
 use crate::{
@@ -75,9 +78,15 @@ fn misreported(mut a: Authorization) -> Authorization {
 /// What befalls the answer once the work is done: late, lost, or neither.
 pub(super) async fn spoil(answer: Response, fate: Fate) -> Response {
     if !fate.late.is_zero() {
-        tokio::time::sleep(fate.late).await;
+        silence(fate.late).await;
     }
     if fate.lose { torn() } else { answer }
+}
+
+/// Says nothing for `d`. Not `Scope::pause`: that gives up at once when the
+/// caller's deadline comes first, and a silent company doesn't know of deadlines.
+pub(super) async fn silence(d: Duration) {
+    let _over = Deadline::after(d).run(pending::<()>()).await;
 }
 
 /// A reply whose body fails at once: the server closes the connection, and the

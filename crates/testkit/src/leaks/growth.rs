@@ -55,7 +55,7 @@ mod tests {
         fn so_is_one_of_64_bytes_in_every_eighth(n in 100_usize..500, first in 0_usize..8) {
             let found = steady_growth(&series(n, |i| if i % 8 == first { 64 } else { 0 }));
             // A window whose width is no multiple of eight may hold one less than its share.
-            let exact = (n - n / 4) / WINDOWS % 8 == 0;
+            let exact = ((n - n / 4) / WINDOWS).is_multiple_of(8);
             prop_assert!(found.is_some() || !exact, "{n}");
         }
 

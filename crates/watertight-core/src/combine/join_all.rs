@@ -1,7 +1,7 @@
 //! Many futures of one kind, some of them at a time.
 
 use super::{Branch, branch};
-use std::convert::Infallible;
+use std::convert::{Infallible, identity};
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -34,10 +34,7 @@ pub async fn join_all<F: Future>(
     limit: NonZeroUsize,
     futures: impl IntoIterator<Item = F>,
 ) -> Vec<F::Output> {
-    let all = futures
-        .into_iter()
-        .map(|fut| async move { Ok::<_, Infallible>(fut.await) });
-    match try_join_all(limit, all).await {
+    match all(limit, futures, Ok::<_, Infallible>).await {
         Ok(out) => out,
         Err(never) => match never {},
     }
@@ -60,6 +57,15 @@ pub async fn try_join_all<F, T, E>(
 where
     F: Future<Output = Result<T, E>>,
 {
+    all(limit, futures, identity).await
+}
+
+/// Until the first result that `judge` calls an error.
+async fn all<F: Future, T, E>(
+    limit: NonZeroUsize,
+    futures: impl IntoIterator<Item = F>,
+    judge: fn(F::Output) -> Result<T, E>,
+) -> Result<Vec<T>, E> {
     let mut rest = futures.into_iter();
     let mut running: Vec<(usize, Pin<Box<Branch<F>>>)> = Vec::new();
     let mut results: Vec<Option<T>> = Vec::new();
@@ -75,7 +81,7 @@ where
             let Some((place, fut)) = running.get_mut(i) else {
                 break;
             };
-            match fut.as_mut().poll(cx) {
+            match fut.as_mut().poll(cx).map(judge) {
                 Poll::Pending => i += 1,
                 Poll::Ready(Ok(out)) => {
                     results[*place] = Some(out);

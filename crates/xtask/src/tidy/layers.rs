@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("edge-bench", &["watertight", "watertight-core"]),
     ("testkit", &["watertight-core"]),
     ("demo", DEMO),
-    ("xtask", &[]),
+    ("xtask", &["watertight-core"]),
 ];
 
 /// Services know the chassis and the shop's common words, never each other.
