@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
-use watertight_core::{Deadline, Scope, TaskError, current};
+use watertight_core::{Deadline, Label, Query, Scope, TaskError, current};
 
 const LIVENESS: Duration = Duration::from_secs(60);
 
@@ -266,4 +266,32 @@ async fn ten_thousand_scopes_and_tasks_leave_nothing_behind() {
     }
     assert!(root.close(LIVENESS).await.is_empty());
     assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+#[tokio::test]
+async fn a_driver_is_listed_but_decides_by_itself_when_it_ends() {
+    let request = Scope::root("root").child("request");
+    let (answered, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (done, open) = (Arc::clone(&answered), Arc::clone(&go));
+    request.spawn_driver("request", async move {
+        open.notified().await;
+        done.notify_one();
+    });
+    let listed = || watertight_core::census(Query::Root(request.root_id()), 1).oldest[0];
+    request.set_label(Label::of("GET /"));
+    assert_eq!(
+        (listed().kind, listed().label),
+        ("driver", Label::of("GET /"))
+    );
+    request.cancel();
+    tokio::task::yield_now().await;
+    assert_eq!((request.tasks(), listed().cancelled), (1, true));
+    go.notify_one();
+    tokio::time::timeout(LIVENESS, answered.notified())
+        .await
+        .unwrap();
+    assert!(request.close(LIVENESS).await.is_empty());
+    // After the end nothing begins.
+    request.spawn_driver("late", std::future::pending());
+    assert_eq!(request.tasks(), 0);
 }

@@ -48,7 +48,9 @@ impl Drop for Listed {
         } else {
             Registry::global().leave_unlisted();
         }
-        self.scope.count_wasted();
+        if self.entry.kind.ends_with_scope() {
+            self.scope.count_wasted();
+        }
         self.scope.leave_task(self.entry.kind);
     }
 }

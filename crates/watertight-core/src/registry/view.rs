@@ -12,7 +12,7 @@ pub struct TaskView {
     pub id: u64,
     /// Its name and the place that spawned it.
     pub site: SpawnSite,
-    /// `work`, `idle` or `blocking`.
+    /// `work`, `idle`, `driver` or `blocking`.
     pub kind: &'static str,
     /// The name of the scope that owns it.
     pub scope: &'static str,

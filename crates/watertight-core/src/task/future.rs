@@ -20,7 +20,7 @@ pin_project_lite::pin_project! {
     ///
     /// Around each poll:
     ///
-    /// 1. Look whether the scope was cancelled; if so, drop the future.
+    /// 1. Look whether the scope was cancelled; if so, drop the future (not a driver's).
     /// 2. Take the time, mark the task as running and this thread as busy with it.
     /// 3. Poll with the entry as waker. The future knows no other waker.
     /// 4. Take the time again; if a wake-up came meanwhile, wake the runtime.
@@ -33,6 +33,7 @@ pin_project_lite::pin_project! {
         // Set up at the first wait: many tasks never do.
         #[pin]
         cancelled: Option<WaitForCancellationFutureOwned>,
+        waited: bool,
         waker: Waker,
         // After `fut`: the books must not forget a task that is still being dropped.
         listed: Listed,
@@ -56,6 +57,7 @@ impl<F: Future> Task<F> {
         Self {
             fut: Some(listed.scope().ambient(fut)),
             cancelled: None,
+            waited: false,
             waker: Waker::from(Arc::clone(listed.entry())),
             listed,
         }
@@ -68,8 +70,9 @@ impl<F: Future> Future for Task<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let (entry, scope) = (&**this.listed.entry(), this.listed.scope());
+        let ends_with_scope = entry.kind.ends_with_scope();
         // Cancellation first: "dropped at the next await" has no exceptions.
-        if scope.is_cancelled() {
+        if ends_with_scope && scope.is_cancelled() {
             end(this.fut.as_mut(), entry, scope);
             scope.count_cancelled(entry.name());
             return Poll::Ready(Err(TaskError::Cancelled));
@@ -87,10 +90,13 @@ impl<F: Future> Future for Task<F> {
         entry.spent(Ticks::now());
         let out = match polled {
             Ok(Poll::Pending) => {
-                if this.cancelled.is_none() {
+                if !*this.waited {
+                    *this.waited = true;
                     // Its waker never changes: the runtime's task has one.
                     entry.set_runtime(Some(cx.waker().clone()));
-                    this.cancelled.set(Some(scope.cancelled_owned()));
+                    if ends_with_scope {
+                        this.cancelled.set(Some(scope.cancelled_owned()));
+                    }
                     let cancelled = this.cancelled.as_mut().as_pin_mut();
                     if cancelled.is_some_and(|cancelled| cancelled.poll(cx).is_ready()) {
                         cx.waker().wake_by_ref();

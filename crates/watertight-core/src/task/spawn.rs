@@ -13,13 +13,24 @@ pub(crate) enum Kind {
     Work,
     /// Never ends by itself: closing cancels it without waiting.
     Idle,
+    /// Carries the scope's own work, and ends when that does: closing doesn't
+    /// wait for it, and cancelling doesn't drop it.
+    Driver,
     /// A closure on a thread: closing waits for it, nothing can end it.
     Blocking,
 }
 
 impl Kind {
     pub(crate) fn is_waited_for(self) -> bool {
-        self != Self::Idle
+        match self {
+            Self::Work | Self::Blocking => true,
+            Self::Idle | Self::Driver => false,
+        }
+    }
+
+    /// Whether its scope's cancellation drops it at its next await.
+    pub(crate) fn ends_with_scope(self) -> bool {
+        self != Self::Driver
     }
 
     pub(crate) fn is_polled(self) -> bool {
@@ -30,6 +41,7 @@ impl Kind {
         match self {
             Self::Work => "work",
             Self::Idle => "idle",
+            Self::Driver => "driver",
             Self::Blocking => "blocking",
         }
     }
@@ -93,6 +105,38 @@ impl Scope {
         F: Future<Output = ()> + Send + 'static,
     {
         self.spawn_idle_at(name, Location::caller(), fut);
+    }
+
+    /// Spawns the task that carries this scope's own work, such as the HTTP/2
+    /// stream of a request: listed and counted like its other tasks, but it
+    /// decides by itself when it ends.
+    ///
+    /// Why not [`Scope::spawn_idle`]? A request that is late, refused or cancelled
+    /// still has to be answered, by the very task that would be dropped. Nor
+    /// does what it does after the cancellation count as wasted: whoever
+    /// cancels knows that better.
+    ///
+    /// # Limits
+    ///
+    /// None of its own: bound what you spawn. Refused, and `fut` dropped, if the
+    /// scope is closed or cancelled.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    ///
+    /// # Metrics
+    ///
+    /// `task_panics_total{task}`.
+    #[track_caller]
+    pub fn spawn_driver<F>(&self, name: &'static str, fut: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let site = Site::of(name, Location::caller());
+        if let Some(listed) = Listed::enter(self, Kind::Driver, site) {
+            drop(start(Task::new(listed, fut)));
+        }
     }
 
     pub(crate) fn spawn_idle_at<F>(
