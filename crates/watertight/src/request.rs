@@ -1,11 +1,12 @@
 //! What a handler can learn about its request: scope, deadline, connection.
 
-use crate::server::RouteCell;
+use crate::server::Control;
 use crate::{Deadline, Problem, Scope, problems};
 use axum::extract::FromRequestParts;
 use http::Extensions;
 use http::request::Parts;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a request without a scope gets: it did not come through the chassis'
@@ -35,9 +36,10 @@ pub struct ConnInfo {
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) scope: Scope,
-    pub(crate) info: ConnInfo,
+    /// None outside of the chassis' server.
+    pub(crate) info: Option<ConnInfo>,
     /// Where the HTTP router writes down what it chose.
-    pub(crate) route: Option<RouteCell>,
+    pub(crate) control: Option<Arc<Control>>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for ConnInfo {
@@ -85,7 +87,7 @@ pub trait RequestScope {
 }
 
 fn conn_of(extensions: &Extensions) -> Option<ConnInfo> {
-    extensions.get::<Known>().map(|known| known.info)
+    extensions.get::<Known>().and_then(|known| known.info)
 }
 
 fn scope_of(extensions: &Extensions) -> Scope {

@@ -11,12 +11,14 @@ mod json;
 mod object;
 mod path;
 mod query;
+mod scope;
 
 pub use content::{body_broke_off, check_content};
 pub use json::Json;
 pub use object::Object;
 pub use path::Path;
 pub use query::Query;
+pub use scope::Scope;
 
 use crate::{Problem, problems};
 

@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
+use watertight_core::CancelReason;
 
 /// hyper takes a frame whole, however little of it the peer takes, and holds
 /// it until the peer has taken the rest. So frames are handed on in pieces:
@@ -50,8 +51,11 @@ pin_project_lite::pin_project! {
 
     impl PinnedDrop for ScopedBody {
         fn drop(this: Pin<&mut Self>) {
-            if let Some(stream) = this.project().waits.take().and_then(|waits| waits.stream) {
-                stream.cancel();
+            let this = this.project();
+            // Before the body, so that what it owns can learn why.
+            this.finish.leave();
+            if let Some(stream) = this.waits.take().and_then(|waits| waits.stream) {
+                stream.cancel_for(this.finish.early.unwrap_or(CancelReason::Client));
             }
         }
     }
@@ -76,10 +80,12 @@ impl Waits {
             stream: (!control.whole).then(|| {
                 let trace = control.scope.trace();
                 let requests = &finish.shared.requests;
-                trace.map_or_else(
+                let stream = trace.map_or_else(
                     || requests.with_deadline(end),
                     |trace| requests.for_request(end, trace),
-                )
+                );
+                stream.set_label(control.scope.label());
+                stream
             }),
             alarm: Alarm::default(),
             stalled: None,
@@ -279,6 +285,8 @@ mod tests {
             routed: false,
             outcome: Outcome::Left,
             complete: false,
+            early: None,
+            wasted: None,
         }
     }
 

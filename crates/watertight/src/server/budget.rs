@@ -3,6 +3,9 @@
 use super::RouteTimeouts;
 use crate::parse_grpc_timeout;
 use http::{HeaderMap, HeaderName};
+use metrics::Counter;
+use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -10,15 +13,17 @@ const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout")
 
 /// The time a request gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Budget {
-    pub(super) left: Duration,
+pub(crate) struct Budget {
+    pub(crate) left: Duration,
     /// Whether the caller asked for it.
-    pub(super) asked: bool,
+    pub(crate) asked: bool,
+    /// Whether it asked for more.
+    pub(crate) clamped: bool,
 }
 
 /// Why a request isn't even started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// The timeout header isn't one.
     Malformed,
     /// The caller has no time left.
@@ -29,7 +34,7 @@ pub(super) enum Refusal {
 ///
 /// The header comes from the caller: garbage and negative values are refused,
 /// zero has expired, more than the route's maximum is cut down to it.
-pub(super) fn budget(
+pub(crate) fn budget(
     headers: &HeaderMap,
     grpc: bool,
     route: RouteTimeouts,
@@ -44,6 +49,7 @@ pub(super) fn budget(
         return Ok(Budget {
             left: route.default.min(route.max),
             asked: false,
+            clamped: false,
         });
     };
     if values.next().is_some() {
@@ -61,7 +67,32 @@ pub(super) fn budget(
     Ok(Budget {
         left: asked.min(route.max),
         asked: true,
+        clamped: asked > route.max,
     })
+}
+
+/// Counts the deadlines that callers ask for and don't get; a handle each, as
+/// one caller may ask for too much all the time.
+#[derive(Default)]
+pub(crate) struct DeadlineCounts([OnceLock<Counter>; 3]);
+
+impl DeadlineCounts {
+    pub(crate) fn note(&self, budget: &Result<Budget, Refusal>) {
+        let (slot, outcome) = match budget {
+            Ok(Budget { clamped: true, .. }) => (0, "clamped"),
+            Ok(_) => return,
+            Err(Refusal::Malformed) => (1, "malformed"),
+            Err(Refusal::Expired) => (2, "expired"),
+        };
+        let counter = || metrics::counter!("server_request_deadlines_total", "outcome" => outcome);
+        self.0[slot].get_or_init(counter).increment(1);
+    }
+}
+
+impl fmt::Debug for DeadlineCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadlineCounts").finish_non_exhaustive()
+    }
 }
 
 /// Whole milliseconds; more than fits is as good as for ever.
@@ -100,8 +131,12 @@ mod tests {
         budget(&headers, grpc, route())
     }
 
-    fn given(left: Duration) -> Result<Budget, Refusal> {
-        Ok(Budget { left, asked: true })
+    fn given(left: Duration, clamped: bool) -> Result<Budget, Refusal> {
+        Ok(Budget {
+            left,
+            asked: true,
+            clamped,
+        })
     }
 
     #[test]
@@ -109,6 +144,7 @@ mod tests {
         let none = Ok(Budget {
             left: route().default,
             asked: false,
+            clamped: false,
         });
         assert_eq!(budget(&HeaderMap::new(), true, route()), none);
         assert_eq!(budget(&HeaderMap::new(), false, route()), none);
@@ -116,8 +152,14 @@ mod tests {
 
     #[test]
     fn grpc_timeouts_are_clamped_and_garbage_refused() {
-        assert_eq!(asked(true, "250m"), given(Duration::from_millis(250)));
-        assert_eq!(asked(true, "99999999H"), given(Duration::from_secs(30)));
+        assert_eq!(
+            asked(true, "250m"),
+            given(Duration::from_millis(250), false)
+        );
+        assert_eq!(
+            asked(true, "99999999H"),
+            given(Duration::from_secs(30), true)
+        );
         assert_eq!(asked(true, "0m"), Err(Refusal::Expired));
         for bad in ["", "-1S", "1", "1x", "soon", "123456789n", " 1S"] {
             assert_eq!(asked(true, bad), Err(Refusal::Malformed), "{bad:?}");
@@ -126,10 +168,13 @@ mod tests {
 
     #[test]
     fn http_timeouts_are_whole_milliseconds() {
-        assert_eq!(asked(false, "250"), given(Duration::from_millis(250)));
+        assert_eq!(
+            asked(false, "250"),
+            given(Duration::from_millis(250), false)
+        );
         assert_eq!(
             asked(false, "99999999999999999999999"),
-            given(Duration::from_secs(30))
+            given(Duration::from_secs(30), true)
         );
         assert_eq!(asked(false, "0"), Err(Refusal::Expired));
         for bad in ["", "-1", "1s", "1.5", "+1"] {

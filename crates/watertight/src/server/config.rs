@@ -136,7 +136,7 @@ impl Default for ServerConfig {
 
 impl ServerConfig {
     /// The deadlines of routes that have none of their own.
-    pub(super) fn timeouts(&self) -> RouteTimeouts {
+    pub(crate) fn timeouts(&self) -> RouteTimeouts {
         RouteTimeouts {
             default: self.request_timeout,
             max: self.request_timeout_max,

@@ -105,7 +105,11 @@ async fn speak<S>(
             );
             let budget = FrameBudget::new(per_s, burst, Instant::now());
             io.io_mut().count_frames(budget);
-            let exec = StreamExec::new(Arc::clone(&link), config.write_stall_timeout);
+            let exec = StreamExec::new(
+                Arc::clone(shared),
+                Arc::clone(&link),
+                config.write_stall_timeout,
+            );
             let conn = http2_builder(&config, exec).serve_connection(io, service);
             Drive::new(conn, shared, Arc::clone(&link), true).await
         }

@@ -7,12 +7,14 @@
 //! task and the HTTP/1 connection can see it.
 
 use super::life::FAR;
+use super::series::Series;
 use crate::Scope;
 use futures_util::future::BoxFuture;
 use futures_util::task::AtomicWaker;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
@@ -29,7 +31,7 @@ const UPLOAD_BROKEN: u8 = 16;
 /// What the parts of one request share: its service call, its bodies, and
 /// whoever drives it.
 #[derive(Debug)]
-pub(super) struct Control {
+pub(crate) struct Control {
     pub(super) scope: Scope,
     pub(super) started: Instant,
     /// When the response must be over: the deadline the caller asked for or
@@ -38,6 +40,8 @@ pub(super) struct Control {
     pub(super) end: Instant,
     /// Whether the scope's deadline bounds the response's body, too.
     pub(super) whole: bool,
+    /// What was asked for, once that is known.
+    route: OnceLock<Arc<Series>>,
     /// Two for each time the body was asked for a frame, and one while a frame
     /// has been given and no other asked for.
     progress: AtomicU32,
@@ -53,10 +57,31 @@ impl Control {
             started,
             end,
             whole,
+            route: OnceLock::new(),
             progress: AtomicU32::new(0),
             flags: AtomicU8::new(0),
             reader: AtomicWaker::new(),
         }
+    }
+
+    /// The route is known: whatever runs under the scope is its work.
+    pub(super) fn set_route(&self, series: Arc<Series>) {
+        let label = series.label();
+        // Known already only if a router is nested in itself; the outermost stays.
+        if self.route.set(series).is_ok() {
+            self.scope.set_label(label);
+        }
+    }
+
+    pub(super) fn route(&self) -> Option<&Series> {
+        self.route.get().map(|series| &**series)
+    }
+
+    /// When nobody waits any more for what is being made now: the headers, or
+    /// the body.
+    pub(super) fn due(&self) -> Instant {
+        let headers = self.scope.deadline().filter(|_| !self.is_answered());
+        headers.map_or(self.end, |deadline| deadline.instant())
     }
 
     /// The body is being asked for a frame.
@@ -256,11 +281,11 @@ impl fmt::Debug for Watch {
 /// A timer that is made when it is first needed, and moved only when it fires
 /// too early: what it waits for is put off all the time and seldom comes.
 #[derive(Debug, Default)]
-pub(super) struct Alarm(Option<Pin<Box<Sleep>>>);
+pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
 
 impl Alarm {
     /// Ready once `due` has come.
-    pub(super) fn poll(&mut self, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let sleep = self
             .0
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));

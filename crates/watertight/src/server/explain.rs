@@ -14,23 +14,25 @@ const GRPC_DETAILS: &str = "grpc-status-details-bin";
 /// HTTP, details with the request's id for gRPC. Others pass as they are.
 pub(super) fn explained(response: Response<Body>, finish: &Finish) -> Response<Body> {
     match &finish.target {
-        Target::Http(target) => match unexplained(&response, target) {
-            Some(answer) => with_problem(response, answer, finish),
-            None => response,
-        },
+        Target::Http(target) => {
+            match unexplained(&response, target, finish.control.route().is_some()) {
+                Some(answer) => with_problem(response, answer, finish),
+                None => response,
+            }
+        }
         Target::Grpc(_) => with_details(response, finish),
     }
 }
 
 /// axum's bare 404 and 405 where no route fits. A fallback of the router's own
 /// has its say by having a body or a content type.
-fn unexplained(response: &Response<Body>, target: &HttpTarget) -> Option<Answer> {
+fn unexplained(response: &Response<Body>, target: &HttpTarget, matched: bool) -> Option<Answer> {
     let headers = response.headers();
     if !response.body().is_end_stream() || headers.contains_key(header::CONTENT_TYPE) {
         return None;
     }
     match response.status() {
-        StatusCode::NOT_FOUND if target.route.get().is_none() => Some(match target.method {
+        StatusCode::NOT_FOUND if !matched => Some(match target.method {
             Method::POST if target.grpc_path => Answer::NotGrpc,
             _ if target.grpc_path => Answer::GrpcNeedsPost,
             _ => Answer::NotFound,

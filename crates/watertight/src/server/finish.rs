@@ -4,18 +4,19 @@ use super::Shared;
 use super::control::Control;
 use super::faults::Fault;
 use super::respond::Answer;
-use super::routes::RouteCell;
-use super::series::Outcome;
+use super::series::{Outcome, UNMATCHED};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, Uri};
+use http::{HeaderMap, Method, Response, Uri};
 use http_body::Frame;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::time::Instant;
 use tonic::Code;
+use watertight_core::CancelReason;
 
-pub(super) const GRPC_STATUS: &str = "grpc-status";
+pub(crate) const GRPC_STATUS: &str = "grpc-status";
 
 /// Lives from the request's headers to the last byte of its response; on drop
 /// it cancels the request's scope, gives its place back, and counts and times
@@ -31,6 +32,10 @@ pub(super) struct Finish {
     pub(super) outcome: Outcome,
     /// Whether the response has been handed over whole.
     pub(super) complete: bool,
+    /// Why it ends before that, once it is known.
+    pub(super) early: Option<CancelReason>,
+    /// How long its handler worked for nobody, where that is known before the end.
+    pub(super) wasted: Option<Duration>,
 }
 
 /// What was asked for.
@@ -44,22 +49,11 @@ pub(super) enum Target {
 #[derive(Debug)]
 pub(super) struct HttpTarget {
     pub(super) method: Method,
-    pub(super) route: RouteCell,
     /// Whether the path belongs to a gRPC service.
     pub(super) grpc_path: bool,
 }
 
 impl Target {
-    pub(super) fn describe(&self) -> String {
-        match self {
-            Self::Grpc(uri) => uri.path().to_owned(),
-            Self::Http(http) => {
-                let route = http.route.get().unwrap_or("unmatched");
-                format!("{} {route}", http.method)
-            }
-        }
-    }
-
     pub(super) fn is_grpc(&self) -> bool {
         matches!(self, Self::Grpc(_))
     }
@@ -69,14 +63,6 @@ impl Target {
         match self {
             Self::Grpc(_) => None,
             Self::Http(http) => Some(&http.method),
-        }
-    }
-
-    /// Where the router of an HTTP request writes down what it chose.
-    pub(super) fn route(&self) -> Option<RouteCell> {
-        match self {
-            Self::Grpc(_) => None,
-            Self::Http(http) => Some(http.route.clone()),
         }
     }
 
@@ -95,6 +81,72 @@ impl Target {
 }
 
 impl Finish {
+    /// What was asked for, as logs name it.
+    pub(super) fn describe(&self) -> String {
+        match &self.target {
+            Target::Grpc(uri) => uri.path().to_owned(),
+            Target::Http(http) => match self.control.route() {
+                Some(route) => route.label().to_string(),
+                None => format!("{} {UNMATCHED}", http.method),
+            },
+        }
+    }
+
+    /// The method of a gRPC call is there: it is at work, or was.
+    pub(super) fn learn_method(&self) {
+        if let Target::Grpc(uri) = &self.target
+            && self.control.route().is_none()
+            && self.shared.routes.has_grpc_service(uri.path())
+        {
+            let series = self.shared.routes.series().learn_grpc(uri.path());
+            self.control.set_route(series);
+        }
+    }
+
+    /// Whoever drives the request lets go of it: ends its scope, unless the
+    /// response was handed over whole, and says why.
+    pub(super) fn leave(&mut self) {
+        if let Some(reason) = self.verdict() {
+            self.early = Some(reason);
+            self.control.scope.cancel_for(reason);
+        }
+    }
+
+    /// Why the request ends before its response does, if so.
+    fn verdict(&self) -> Option<CancelReason> {
+        let cut = self.control.is_cut();
+        if self.early.is_some() || self.complete && !cut {
+            return self.early;
+        }
+        let scope = &self.control.scope;
+        Some(if self.shared.scope.is_cancelled() {
+            CancelReason::Shutdown
+        } else if let Some(reason) = scope.cancel_reason() {
+            reason
+        } else if self.control.is_late() || self.control.due() <= Instant::now() {
+            CancelReason::Deadline
+        } else {
+            CancelReason::Client
+        })
+    }
+
+    /// The server answers in place of the handler, or ends its body.
+    pub(super) fn cut_short(&mut self, answer: Answer) {
+        self.early = answer.cancels(&self.control.scope);
+        let reason = self.early.unwrap_or(CancelReason::Client);
+        self.control.scope.cancel_for(reason);
+    }
+
+    /// For how long the request was worked on for nobody.
+    pub(super) fn wasted(&self, reason: CancelReason) -> Duration {
+        match reason {
+            CancelReason::Deadline => Instant::now().saturating_duration_since(self.control.due()),
+            CancelReason::Client | CancelReason::Shutdown => {
+                self.control.scope.cancelled_for().unwrap_or_default()
+            }
+        }
+    }
+
     /// Notes the outcome as far as the response's head tells it.
     pub(super) fn note_headers<B>(&mut self, response: &Response<B>) {
         if self.target.is_grpc() {
@@ -119,7 +171,7 @@ impl Finish {
     fn fault_for(&self, fault: Fault, error: Option<&axum::Error>) {
         let note = |route: &dyn Fn() -> String| self.shared.faults.note(fault, error, route);
         let scope = &self.control.scope;
-        scope.enter(|| note(&|| self.target.describe()));
+        scope.enter(|| note(&|| self.describe()));
     }
 
     /// The handler's body failed. It may only pass on what it was told.
@@ -141,7 +193,7 @@ impl Finish {
     /// Breaks the body off for a fault: nothing that was sent can be mended.
     pub(super) fn break_off(&mut self, fault: Fault) -> Result<Frame<Bytes>, axum::Error> {
         self.fault(fault);
-        self.control.scope.cancel();
+        self.control.scope.cancel_for(CancelReason::Client);
         self.complete = true;
         self.outcome = self.target.outcome(Answer::Faulty);
         let message = Answer::Faulty.message();
@@ -150,18 +202,13 @@ impl Finish {
 
     /// Ends the body early: by trailers where there are some, else by breaking off.
     pub(super) fn end(&mut self, answer: Answer) -> Result<Frame<Bytes>, axum::Error> {
-        self.control.scope.cancel();
+        self.cut_short(answer);
         self.complete = true;
         self.outcome = self.target.outcome(answer);
         if !self.target.is_grpc() {
             return Err(axum::Error::new(io::Error::other(answer.message())));
         }
-        let mut trailers = HeaderMap::with_capacity(3);
-        let status = self.control.scope.enter(|| answer.grpc_status());
-        if status.add_header(&mut trailers).is_err() {
-            trailers.insert(GRPC_STATUS, HeaderValue::from(i32::from(answer.code())));
-        }
-        Ok(Frame::trailers(trailers))
+        Ok(Frame::trailers(answer.trailers(&self.control.scope)))
     }
 
     fn record(&self) {
@@ -175,23 +222,45 @@ impl Finish {
         } else {
             Outcome::Left
         };
-        let series = &self.shared.series;
-        match &self.target {
-            Target::Grpc(uri) => {
-                let known = self.shared.routes.has_grpc_service(uri.path());
-                series.grpc(uri.path(), known, self.routed, outcome, took);
-            }
-            Target::Http(http) => series.http(&http.method, http.route.get(), outcome, took),
+        let unknown = matches!(outcome, Outcome::Grpc(Code::Unimplemented) | Outcome::Left);
+        if self.routed && !unknown {
+            self.learn_method();
+        }
+        if self.shared.metrics {
+            self.count(outcome, took);
         }
         if !self.complete && self.shared.scope.is_cancelled() {
-            self.shared.cut(|| self.target.describe(), took);
+            self.shared.cut(|| self.describe(), took);
+        }
+    }
+
+    fn count(&self, outcome: Outcome, took: Duration) {
+        let table = self.shared.routes.series();
+        let unmatched;
+        let series = match (self.control.route(), &self.target) {
+            (Some(route), _) => route,
+            (None, Target::Grpc(_)) => {
+                unmatched = table.unmatched_grpc();
+                &*unmatched
+            }
+            (None, Target::Http(http)) => {
+                unmatched = table.unmatched_http(&http.method);
+                &*unmatched
+            }
+        };
+        series.record(outcome, took);
+        if let Some(reason) = self.early {
+            let wasted = self.wasted.unwrap_or_else(|| self.wasted(reason));
+            series.cancelled(reason, wasted);
         }
     }
 }
 
 impl Drop for Finish {
     fn drop(&mut self) {
-        self.control.scope.cancel();
+        self.leave();
+        // Also in the end: what the request has left behind is nobody's.
+        self.control.scope.cancel_for(CancelReason::Client);
         self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.record();
     }

@@ -35,21 +35,27 @@ mod wire;
 use crate::{Scope, Stragglers};
 pub use acceptor::{Acceptor, PlainTcp};
 use arc_swap::ArcSwap;
+pub(crate) use budget::{Budget, DeadlineCounts, budget};
 pub use config::{RouteTimeouts, ServerConfig};
+pub(crate) use control::{Alarm, Control};
+pub(crate) use finish::GRPC_STATUS;
 pub use listen::bind;
-pub(crate) use routes::RouteCell;
+pub(crate) use respond::Answer;
+pub(crate) use routes::Memory;
 pub use routes::Routes;
+pub(crate) use series::{Series, SeriesTable, UNMATCHED};
 pub use tls::{RustlsAcceptor, Tls, TlsError, TlsFiles};
+pub(crate) use wire::is_grpc;
 
 use crate::{BindError, ListenerTag};
 use caps::PerOrigin;
 use faults::FaultLog;
-use series::SeriesTable;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use watertight_core::Label;
 
 /// How many requests that were cut off are named in the log at shutdown.
 const CUT_MAX: usize = 32;
@@ -66,7 +72,9 @@ pub(crate) struct Shared {
     /// Loaded once per connection and once per request.
     config: ArcSwap<ServerConfig>,
     routes: Routes,
-    series: SeriesTable,
+    /// Whether requests are counted.
+    metrics: bool,
+    deadlines: DeadlineCounts,
     /// Owner of accept loops and connections.
     scope: Scope,
     /// Parent of the requests' scopes. Not the connections': those are closed
@@ -87,13 +95,15 @@ impl Server {
     /// A server that doesn't listen yet; its tasks belong to a child of `scope`.
     #[must_use]
     pub fn new(scope: &Scope, config: ServerConfig, routes: Routes) -> Self {
-        let series = SeriesTable::new(config.metrics);
+        let requests = scope.child("request");
+        requests.set_label(Label::of(UNMATCHED));
         let shared = Shared {
+            metrics: config.metrics,
             config: ArcSwap::from_pointee(config),
             routes,
-            series,
+            deadlines: DeadlineCounts::default(),
             scope: scope.child("server"),
-            requests: scope.child("request"),
+            requests,
             stop: CancellationToken::new(),
             connections: AtomicUsize::new(0),
             origins: Mutex::default(),

@@ -1,13 +1,14 @@
 //! The answers the server gives itself, in the caller's protocol.
 
-use super::finish::Finish;
-use crate::{Problem, ProblemKind, TraceContext, problems};
+use super::finish::{Finish, GRPC_STATUS};
+use crate::{Problem, ProblemKind, Scope, TraceContext, problems};
 use axum::body::Body;
 use axum::response::IntoResponse;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
+use watertight_core::CancelReason;
 
 /// What a caller is told to wait when this instance has no room for it.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -16,7 +17,7 @@ const DOMAIN: &str = "watertight";
 
 /// An answer that no handler gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// The timeout header isn't one.
     MalformedTimeout,
     /// The deadline passed.
@@ -54,7 +55,7 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    pub(super) fn message(self) -> &'static str {
+    pub(crate) fn message(self) -> &'static str {
         match self {
             Self::MalformedTimeout => "malformed timeout",
             Self::Late => "deadline exceeded",
@@ -114,6 +115,29 @@ impl Answer {
         }
     }
 
+    /// Why the handler was ended for this answer, if it was because nobody waits.
+    pub(crate) fn cancels(self, scope: &Scope) -> Option<CancelReason> {
+        match self {
+            Self::Late => Some(CancelReason::Deadline),
+            Self::UploadStalled => Some(CancelReason::Client),
+            Self::Cancelled => Some(scope.cancel_reason().unwrap_or(CancelReason::Shutdown)),
+            Self::MalformedTimeout
+            | Self::Panicked
+            | Self::Overloaded
+            | Self::TooManyHeaders
+            | Self::Faulty
+            | Self::BadHost
+            | Self::UnknownCoding
+            | Self::NoTunnel
+            | Self::UnknownGrpc
+            | Self::GrpcNeedsPost
+            | Self::GrpcNeedsHttp2
+            | Self::NotGrpc
+            | Self::NotFound
+            | Self::WrongMethod => None,
+        }
+    }
+
     fn kind(self) -> &'static ProblemKind {
         match self {
             Self::MalformedTimeout => &problems::MALFORMED_TIMEOUT,
@@ -139,16 +163,31 @@ impl Answer {
     /// The response: trailers-only for gRPC, a problem document for HTTP. Either
     /// names the request's trace.
     pub(super) fn response(self, finish: &Finish) -> Response<Body> {
-        let scope = &finish.control.scope;
-        if finish.target.is_grpc() {
+        let target = &finish.target;
+        self.respond(&finish.control.scope, target.is_grpc(), target.is_head())
+    }
+
+    /// The same for a request of which only that much is known.
+    pub(crate) fn respond(self, scope: &Scope, grpc: bool, head: bool) -> Response<Body> {
+        if grpc {
             return scope.enter(|| self.grpc_status()).into_http();
         }
         let mut response = scope.enter(|| self.problem()).into_response();
         // hyper sends whatever body it gets over HTTP/2, also to a HEAD.
-        if finish.target.is_head() {
+        if head {
             *response.body_mut() = Body::empty();
         }
         response
+    }
+
+    /// The trailers of a response that ends early.
+    pub(crate) fn trailers(self, scope: &Scope) -> HeaderMap {
+        let mut trailers = HeaderMap::with_capacity(3);
+        let status = scope.enter(|| self.grpc_status());
+        if status.add_header(&mut trailers).is_err() {
+            trailers.insert(GRPC_STATUS, HeaderValue::from(i32::from(self.code())));
+        }
+        trailers
     }
 
     fn problem(self) -> Problem {

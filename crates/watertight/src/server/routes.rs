@@ -1,12 +1,13 @@
 //! What a server serves: gRPC services and HTTP routes.
 
 use super::RouteTimeouts;
+use super::series::{METHODS, Series, SeriesTable, method_index};
 use crate::request::Known;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::routing::future::RouteFuture;
-use http::Request;
+use http::{Method, Request};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
@@ -24,6 +25,7 @@ pub struct Routes {
     http: Router,
     grpc_names: Arc<[&'static str]>,
     timeouts: Arc<HashMap<Box<str>, RouteTimeouts>>,
+    series: Arc<SeriesTable>,
 }
 
 impl Routes {
@@ -31,12 +33,17 @@ impl Routes {
     #[must_use]
     pub fn new(grpc: tonic::service::Routes, names: Vec<&'static str>, http: Router) -> Self {
         let grpc = grpc.prepare().into_axum_router();
-        let http = http.layer(tower_layer::layer_fn(NoteRoute)).with_state(());
+        let series: Arc<SeriesTable> = Arc::default();
+        let table = Arc::clone(&series);
+        // Called once for each route and method: each has a memory of its own.
+        let note = move |inner| NoteRoute::new(inner, Arc::clone(&table));
+        let http = http.layer(tower_layer::layer_fn(note)).with_state(());
         Self {
             grpc,
             http,
             grpc_names: names.into(),
             timeouts: Arc::default(),
+            series,
         }
     }
 
@@ -60,6 +67,11 @@ impl Routes {
             return None;
         }
         self.timeouts.get(path).copied()
+    }
+
+    /// What the routes are counted under.
+    pub(super) fn series(&self) -> &SeriesTable {
+        &self.series
     }
 
     /// Whether `path` (`/package.Service/Method`) belongs to one of the services.
@@ -88,21 +100,51 @@ impl fmt::Debug for Routes {
     }
 }
 
-/// Where the HTTP router notes which route it chose, also for requests that
-/// never get a response.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct RouteCell(Arc<OnceLock<MatchedPath>>);
+/// Inside the router, where the match is known: writes it down before the
+/// handler runs.
+#[derive(Clone, Debug)]
+struct NoteRoute<S> {
+    inner: S,
+    memory: Arc<Memory>,
+}
 
-impl RouteCell {
-    /// The route's template, such as `/v1/stock/{sku}`.
-    pub(super) fn get(&self) -> Option<&str> {
-        self.0.get().map(MatchedPath::as_str)
+/// What one route of the router is counted under, by method: looked up by its
+/// text at its first request.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    table: Arc<SeriesTable>,
+    seen: [OnceLock<(MatchedPath, Arc<Series>)>; METHODS],
+}
+
+impl Memory {
+    pub(crate) fn new(table: Arc<SeriesTable>) -> Self {
+        Self {
+            table,
+            seen: [const { OnceLock::new() }; METHODS],
+        }
+    }
+
+    pub(crate) fn series(&self, method: &Method, path: &MatchedPath) -> Arc<Series> {
+        let look_up = || self.table.http(method, path.as_str());
+        let first = || (path.clone(), look_up());
+        let (seen, series) = self.seen[method_index(method)].get_or_init(first);
+        // The router's own text. A service that is mounted in two places has two.
+        if std::ptr::eq(seen.as_str(), path.as_str()) {
+            Arc::clone(series)
+        } else {
+            look_up()
+        }
     }
 }
 
-/// Inside the router, where the match is known: writes it down.
-#[derive(Clone, Debug)]
-struct NoteRoute<S>(S);
+impl<S> NoteRoute<S> {
+    fn new(inner: S, table: Arc<SeriesTable>) -> Self {
+        Self {
+            inner,
+            memory: Arc::new(Memory::new(table)),
+        }
+    }
+}
 
 impl<S: Service<Request<Body>>> Service<Request<Body>> for NoteRoute<S> {
     type Response = S::Response;
@@ -110,20 +152,17 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for NoteRoute<S> {
     type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<Body>) -> S::Future {
         let extensions = request.extensions();
-        if let (Some(cell), Some(path)) = (
-            extensions
-                .get::<Known>()
-                .and_then(|known| known.route.as_ref()),
-            extensions.get::<MatchedPath>(),
-        ) {
-            // Noted already only if a router is nested in itself; the outermost stays.
-            let _first = cell.0.set(path.clone());
+        let control = extensions
+            .get::<Known>()
+            .and_then(|known| known.control.as_ref());
+        if let (Some(control), Some(path)) = (control, extensions.get::<MatchedPath>()) {
+            control.set_route(self.memory.series(request.method(), path));
         }
-        self.0.call(request)
+        self.inner.call(request)
     }
 }

@@ -2,27 +2,29 @@
 //!
 //! A label set costs memory for ever, so callers don't get to invent any: an
 //! HTTP route is the router's template, a gRPC method appears only once a
-//! service was at work on it and the answer is something other than
-//! UNIMPLEMENTED, and both tables are bounded.
+//! service was at work on it (it had to wait, or its answer is something other
+//! than UNIMPLEMENTED), and the table is bounded.
 
+use arc_swap::ArcSwap;
 use http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tonic::Code;
+use watertight_core::{CancelReason, Label};
 
 /// Routes with series of their own; further ones share `other`.
 const ROUTES_MAX: usize = 512;
 /// What no route was found for.
-const UNMATCHED: &str = "unmatched";
+pub(crate) const UNMATCHED: &str = "unmatched";
 /// What came after the table was full.
 const OTHER: &str = "other";
 
 /// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Grpc(Code),
     Http(StatusCode),
     /// The caller left before the answer.
@@ -32,116 +34,114 @@ pub(super) enum Outcome {
 }
 
 /// All series of a server.
-pub(super) struct SeriesTable {
-    enabled: bool,
-    by_route: RwLock<HashMap<Box<str>, Arc<Series>>>,
+#[derive(Default)]
+pub(crate) struct SeriesTable {
+    by_route: ArcSwap<HashMap<Box<str>, Arc<Series>>>,
+    unmatched: Shelf,
+    other: Shelf,
+}
+
+/// The series of requests whose route has none of its own.
+#[derive(Default)]
+struct Shelf {
+    grpc: OnceLock<Arc<Series>>,
+    http: [OnceLock<Arc<Series>>; METHODS],
+}
+
+impl Shelf {
+    fn grpc(&self, route: &str) -> Arc<Series> {
+        let make = || Arc::new(Series::new(Kind::Grpc, route, ""));
+        Arc::clone(self.grpc.get_or_init(make))
+    }
+
+    fn http(&self, method: &Method, route: &str) -> Arc<Series> {
+        let index = method_index(method);
+        let make = || Arc::new(Series::new(Kind::Http, route, METHOD_NAMES[index]));
+        Arc::clone(self.http[index].get_or_init(make))
+    }
 }
 
 impl SeriesTable {
-    pub(super) fn new(enabled: bool) -> Self {
-        Self {
-            enabled,
-            by_route: RwLock::default(),
-        }
+    /// The series of a gRPC method that has been seen at work.
+    pub(crate) fn known_grpc(&self, path: &str) -> Option<Arc<Series>> {
+        self.by_route.load().get(path).cloned()
     }
 
-    /// Counts and times one gRPC call. `known`: the path belongs to a service.
-    /// `routed`: a method was at work; without it, no path becomes a label.
-    pub(super) fn grpc(
-        &self,
-        path: &str,
-        known: bool,
-        routed: bool,
-        outcome: Outcome,
-        took: Duration,
-    ) {
-        if !self.enabled {
-            return;
-        }
-        let route = if known { path } else { UNMATCHED };
-        let unknown = matches!(outcome, Outcome::Grpc(Code::Unimplemented) | Outcome::Left);
-        let new = || routed && !unknown;
-        let series = self.get(route, new, |route| Series::new(Kind::Grpc, route, ""));
-        series.record(outcome, took);
+    /// The series of a gRPC method. The caller has seen it at work: what it asks
+    /// for is there from now on.
+    pub(crate) fn learn_grpc(&self, path: &str) -> Arc<Series> {
+        self.get_or_add(path, || Series::new(Kind::Grpc, path, ""))
+            .unwrap_or_else(|| self.other.grpc(OTHER))
     }
 
-    /// Counts and times one HTTP request by its route's template.
-    pub(super) fn http(
-        &self,
-        method: &Method,
-        route: Option<&str>,
-        outcome: Outcome,
-        took: Duration,
-    ) {
-        if !self.enabled {
-            return;
-        }
-        let method = method_name(method);
-        let route = route.unwrap_or(UNMATCHED);
+    /// The series of an HTTP route; its template is the router's, not the caller's.
+    pub(crate) fn http(&self, method: &Method, route: &str) -> Arc<Series> {
+        let name = METHOD_NAMES[method_index(method)];
         // "GET /path" can't clash with gRPC's "/package.Service/Method".
-        let mut key = String::with_capacity(method.len() + 1 + route.len());
-        key.push_str(method);
-        key.push(' ');
-        key.push_str(route);
-        let series = self.get(
-            &key,
-            || true,
-            |key| {
-                Series::new(
-                    Kind::Http,
-                    key.split_once(' ').map_or(key, |(_, route)| route),
-                    method,
-                )
-            },
-        );
-        series.record(outcome, took);
+        self.get_or_add(&format!("{name} {route}"), || {
+            Series::new(Kind::Http, route, name)
+        })
+        .unwrap_or_else(|| self.other.http(method, OTHER))
     }
 
-    fn get(
-        &self,
-        key: &str,
-        new: impl FnOnce() -> bool,
-        make: impl Fn(&str) -> Series,
-    ) -> Arc<Series> {
-        let read = self.by_route.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(series) = read.get(key) {
-            return Arc::clone(series);
+    /// The series of gRPC calls of which no method is known.
+    pub(crate) fn unmatched_grpc(&self) -> Arc<Series> {
+        self.unmatched.grpc(UNMATCHED)
+    }
+
+    /// The series of HTTP requests that no route was found for.
+    pub(crate) fn unmatched_http(&self, method: &Method) -> Arc<Series> {
+        self.unmatched.http(method, UNMATCHED)
+    }
+
+    /// The series of what is neither known as the one nor as the other.
+    pub(crate) fn unmatched(&self) -> Arc<Series> {
+        self.unmatched_grpc()
+    }
+
+    fn get_or_add(&self, key: &str, make: impl Fn() -> Series) -> Option<Arc<Series>> {
+        if let Some(series) = self.known_grpc(key) {
+            return Some(series);
         }
-        let full = read.len() >= ROUTES_MAX;
-        drop(read);
-        let key = if !new() {
-            UNMATCHED
-        } else if full {
-            OTHER
-        } else {
-            key
-        };
-        let mut write = self
-            .by_route
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(
-            write
-                .entry(key.into())
-                .or_insert_with(|| Arc::new(make(key))),
-        )
+        // Copied whole: that is once for each route, and reading takes no lock.
+        self.by_route.rcu(|routes| {
+            if routes.contains_key(key) || routes.len() >= ROUTES_MAX {
+                return Arc::clone(routes);
+            }
+            let mut more = HashMap::clone(routes);
+            more.insert(key.into(), Arc::new(make()));
+            Arc::new(more)
+        });
+        self.known_grpc(key)
     }
 }
 
 impl fmt::Debug for SeriesTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SeriesTable")
-            .field("enabled", &self.enabled)
+            .field("routes", &self.by_route.load().len())
             .finish_non_exhaustive()
     }
 }
 
-fn method_name(method: &Method) -> &'static str {
-    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
-    KNOWN
-        .into_iter()
-        .find(|known| *known == method.as_str())
-        .unwrap_or(OTHER)
+/// Methods with a name of their own, and all others.
+pub(crate) const METHODS: usize = 8;
+const METHOD_NAMES: [&str; METHODS] = [
+    "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", OTHER,
+];
+
+/// A method's place among those that are told apart.
+pub(crate) fn method_index(method: &Method) -> usize {
+    match *method {
+        Method::GET => 0,
+        Method::POST => 1,
+        Method::PUT => 2,
+        Method::DELETE => 3,
+        Method::PATCH => 4,
+        Method::HEAD => 5,
+        Method::OPTIONS => 6,
+        _ => METHODS - 1,
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -150,41 +150,81 @@ enum Kind {
     Http,
 }
 
-/// The series of one route.
-struct Series {
+/// The series of one route, each made when it first counts something.
+pub(crate) struct Series {
     kind: Kind,
     route: Arc<str>,
     method: &'static str,
-    seconds: Histogram,
+    label: Label,
+    seconds: OnceLock<Histogram>,
     codes: [OnceLock<Counter>; CODES],
+    cancelled: [OnceLock<Counter>; 3],
+    wasted: OnceLock<Histogram>,
 }
 
 impl Series {
     fn new(kind: Kind, route: &str, method: &'static str) -> Self {
-        let route: Arc<str> = route.into();
-        let seconds = match kind {
-            Kind::Grpc => {
-                metrics::histogram!("grpc_server_request_seconds", "method" => Arc::clone(&route))
-            }
-            Kind::Http => {
-                metrics::histogram!("http_server_request_seconds", "method" => method, "route" => Arc::clone(&route))
-            }
+        let label = match kind {
+            Kind::Grpc => Label::of(route),
+            // A request without a route has had this label from the beginning.
+            Kind::Http if route == UNMATCHED => Label::of(UNMATCHED),
+            Kind::Http => Label::of(&format!("{method} {route}")),
         };
         Self {
             kind,
-            route,
+            route: route.into(),
             method,
-            seconds,
+            label,
+            seconds: OnceLock::new(),
             codes: [const { OnceLock::new() }; CODES],
+            cancelled: [const { OnceLock::new() }; 3],
+            wasted: OnceLock::new(),
         }
     }
 
-    fn record(&self, outcome: Outcome, took: Duration) {
-        self.seconds.record(took.as_secs_f64());
+    /// What the route's work is counted under.
+    pub(crate) fn label(&self) -> Label {
+        self.label
+    }
+
+    /// A request is over.
+    pub(crate) fn record(&self, outcome: Outcome, took: Duration) {
+        self.seconds
+            .get_or_init(|| self.histogram())
+            .record(took.as_secs_f64());
         let (slot, code) = label(outcome);
         self.codes[slot]
             .get_or_init(|| self.counter(code))
             .increment(1);
+    }
+
+    /// A request ended before its response did. `wasted` is for how long it was
+    /// worked on when nobody waited any more.
+    pub(crate) fn cancelled(&self, reason: CancelReason, wasted: Duration) {
+        let slot = match reason {
+            CancelReason::Client => 0,
+            CancelReason::Deadline => 1,
+            CancelReason::Shutdown => 2,
+        };
+        let route = || self.label.text().to_string();
+        let counter = || metrics::counter!("server_requests_cancelled_total", "route" => route(), "reason" => reason.as_str());
+        self.cancelled[slot].get_or_init(counter).increment(1);
+        // The service's own end wastes nothing: somebody may still wait.
+        if reason != CancelReason::Shutdown {
+            self.wasted
+                .get_or_init(|| metrics::histogram!("cancelled_work_seconds", "route" => route()))
+                .record(wasted.as_secs_f64());
+        }
+    }
+
+    fn histogram(&self) -> Histogram {
+        let route = Arc::clone(&self.route);
+        match self.kind {
+            Kind::Grpc => metrics::histogram!("grpc_server_request_seconds", "method" => route),
+            Kind::Http => {
+                metrics::histogram!("http_server_request_seconds", "method" => self.method, "route" => route)
+            }
+        }
     }
 
     fn counter(&self, code: &'static str) -> Counter {
@@ -197,6 +237,12 @@ impl Series {
                 metrics::counter!("http_server_requests_total", "method" => self.method, "route" => route, "status" => code)
             }
         }
+    }
+}
+
+impl fmt::Debug for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Series").field(&self.label).finish()
     }
 }
 
@@ -295,34 +341,29 @@ mod tests {
     }
 
     #[test]
-    fn callers_cannot_invent_series() {
-        let table = SeriesTable::new(true);
-        let took = Duration::ZERO;
+    fn the_table_is_bounded_and_finds_what_it_has() {
+        let table = SeriesTable::default();
+        assert!(table.known_grpc("/shop.S/0").is_none());
         for i in 0..2 * ROUTES_MAX {
-            table.grpc(
-                &format!("/nobody/{i}"),
-                false,
-                true,
-                Outcome::Grpc(Code::Unimplemented),
-                took,
-            );
-            table.grpc(
-                &format!("/shop.S/{i}"),
-                true,
-                true,
-                Outcome::Grpc(Code::Unimplemented),
-                took,
-            );
-            let refused = Outcome::Grpc(Code::DeadlineExceeded);
-            table.grpc(&format!("/shop.S/{i}"), true, false, refused, took);
-            let method = Method::from_bytes(format!("M{i}").as_bytes()).unwrap();
-            table.http(&method, None, Outcome::Http(StatusCode::NOT_FOUND), took);
+            let series = table.learn_grpc(&format!("/shop.S/{i}"));
+            let label = if i < ROUTES_MAX {
+                format!("/shop.S/{i}")
+            } else {
+                OTHER.to_owned()
+            };
+            assert_eq!(*series.label().text(), *label);
         }
-        assert_eq!(table.by_route.read().unwrap().len(), 2);
-        for i in 0..2 * ROUTES_MAX {
-            let done = Outcome::Grpc(Code::Ok);
-            table.grpc(&format!("/shop.S/{i}"), true, true, done, took);
-        }
-        assert_eq!(table.by_route.read().unwrap().len(), ROUTES_MAX + 1);
+        assert_eq!(table.by_route.load().len(), ROUTES_MAX);
+        let (once, again) = (
+            table.learn_grpc("/shop.S/7"),
+            table.known_grpc("/shop.S/7").unwrap(),
+        );
+        assert!(Arc::ptr_eq(&once, &again));
+        // Beyond the bound, and yet by method.
+        let post = table.http(&Method::POST, "/late");
+        assert_eq!((post.method, &*post.route), ("POST", OTHER));
+        let invented = Method::from_bytes(b"INVENTED").unwrap();
+        assert_eq!(table.unmatched_http(&invented).method, OTHER);
+        assert_eq!(&*table.unmatched_grpc().label().text(), UNMATCHED);
     }
 }

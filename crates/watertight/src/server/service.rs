@@ -9,7 +9,6 @@ use super::finish::{Finish, GRPC_STATUS, HttpTarget, Target};
 use super::life::FAR;
 use super::link::Link;
 use super::respond::Answer;
-use super::routes::RouteCell;
 use super::series::Outcome;
 use super::upload::Upload;
 use super::wire::is_grpc;
@@ -27,6 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
+use watertight_core::CancelReason;
 
 /// Header fields of a request; more is refused, as hyper does by itself over
 /// HTTP/1. Over HTTP/2 one byte can name a field that has been sent before, so
@@ -75,10 +75,14 @@ impl RequestService {
         let grpc = wire.unwrap_or(false);
         let own = self.shared.routes.timeouts(request.uri().path());
         let route = own.unwrap_or_else(|| config.timeouts());
-        let budget = budget(request.headers(), grpc, route).map_err(Answer::from);
-        let Budget { left, asked } = budget.unwrap_or(Budget {
+        let budget = budget(request.headers(), grpc, route);
+        if self.shared.metrics {
+            self.shared.deadlines.note(&budget);
+        }
+        let Budget { left, asked, .. } = budget.unwrap_or(Budget {
             left: route.default.min(route.max),
             asked: true,
+            clamped: false,
         });
         let whole = asked || own.is_some();
         let in_all = if whole {
@@ -91,7 +95,6 @@ impl RequestService {
         } else {
             Target::Http(HttpTarget {
                 method: request.method().clone(),
-                route: RouteCell::default(),
                 grpc_path: self.shared.routes.has_grpc_service(request.uri().path()),
             })
         };
@@ -108,11 +111,19 @@ impl RequestService {
             routed: false,
             outcome: Outcome::Left,
             complete: false,
+            early: None,
+            wasted: None,
         };
+        if let Target::Grpc(uri) = &finish.target
+            && let Some(series) = self.shared.routes.series().known_grpc(uri.path())
+        {
+            finish.control.set_route(series);
+        }
         if before >= config.requests_max {
             metrics::counter!("server_requests_refused_total").increment(1);
             return (finish, Some(Answer::Overloaded));
         }
+        let budget = budget.map_err(Answer::from);
         let refused = refused(request).or_else(|| wire.and(budget).err());
         if refused == Some(Answer::TooManyHeaders) {
             self.link.note_overfull();
@@ -139,8 +150,8 @@ impl hyper::service::Service<Request<Incoming>> for RequestService {
         let mut request = request.map(|body| Body::new(Upload::new(body, control(), idle, grpc)));
         request.extensions_mut().insert(Known {
             scope: finish.control.scope.clone(),
-            info: self.info,
-            route: finish.target.route(),
+            info: Some(self.info),
+            control: Some(Arc::clone(&finish.control)),
         });
         let routed = self.shared.routes.call(grpc, request);
         let run = finish.control.scope.run(routed);
@@ -171,6 +182,19 @@ pin_project_lite::pin_project! {
         // Moves on into the body.
         finish: Option<Finish>,
     }
+
+    impl PinnedDrop for Responding {
+        // Dropped before there was an answer. The scope ends first, so that
+        // what the handler owns can learn why, and then the handler in it.
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(finish) = this.finish {
+                finish.leave();
+                let mut run = this.run;
+                finish.control.scope.enter(|| run.set(None));
+            }
+        }
+    }
 }
 
 impl Responding {
@@ -190,13 +214,16 @@ impl Future for Responding {
         let mut this = self.project();
         let finish = this.finish.as_ref();
         let stalled = || finish.is_some_and(|finish| finish.control.is_upload_stalled());
+        let begun = this.run.is_some();
         let outcome = match this.run.as_mut().as_pin_mut() {
             Some(run) => match std::panic::catch_unwind(AssertUnwindSafe(|| run.poll(cx))) {
                 // The handler may wait for a body that it was told has failed.
                 Ok(Poll::Pending) if stalled() => Err(Answer::UploadStalled),
                 Ok(Poll::Pending) => {
-                    if let Some(finish) = this.finish {
+                    if let Some(finish) = this.finish.as_mut().filter(|finish| !finish.routed) {
                         finish.routed = true;
+                        // tonic doesn't think about a method that it doesn't know.
+                        finish.learn_method();
                     }
                     return Poll::Pending;
                 }
@@ -212,9 +239,13 @@ impl Future for Responding {
         };
         // The handler's future ends here, with everything it borrowed from the request.
         this.run.set(None);
-        let Some(finish) = this.finish.take() else {
+        let Some(mut finish) = this.finish.take() else {
             return Poll::Pending;
         };
+        if begun && let Err(answer) = outcome {
+            finish.cut_short(answer);
+            finish.wasted = finish.early.map(|reason| finish.wasted(reason));
+        }
         Poll::Ready(Ok(respond(finish, outcome)))
     }
 }
@@ -222,9 +253,14 @@ impl Future for Responding {
 /// Joins the response with the guard, which from here on travels in its body.
 fn respond(mut finish: Finish, outcome: Result<Response<Body>, Answer>) -> Response<ScopedBody> {
     let status = finish.target.is_grpc().then_some(GRPC_STATUS);
-    // tonic doesn't think about a method that it doesn't know: one that let us
-    // wait, answered or panicked is there.
+    // One that let us wait, answered or panicked is there, unless it says that it isn't.
     finish.routed |= outcome.is_ok() || matches!(outcome, Err(Answer::Panicked));
+    if outcome
+        .as_ref()
+        .is_ok_and(|response| !response.headers().contains_key(GRPC_STATUS))
+    {
+        finish.learn_method();
+    }
     let checked = outcome.and_then(|response| {
         let response = explained(response, &finish);
         match Promise::of(&response, finish.target.method(), status) {
@@ -247,10 +283,10 @@ fn refuse(finish: &Finish, answer: Answer) -> Response<Body> {
     if answer == Answer::Panicked {
         metrics::counter!("server_handler_panics_total").increment(1);
         // The panic hook has logged what and where, under the same trace.
-        let request = finish.target.describe();
+        let request = finish.describe();
         let log = || tracing::error!(request, "a handler panicked");
         finish.control.scope.enter(log);
     }
-    finish.control.scope.cancel();
+    finish.control.scope.cancel_for(CancelReason::Client);
     answer.response(finish)
 }

@@ -1,5 +1,6 @@
 //! Where HTTP/2 streams run, and what ends them from outside.
 
+use super::Shared;
 use super::control::{Control, Watch};
 use super::link::Link;
 use std::pin::Pin;
@@ -11,16 +12,23 @@ use std::time::Duration;
 /// The executor of one connection.
 ///
 /// A stream is a task of its own, but belongs to its connection: when that is
-/// dropped, so is its handler. Its scope is a child of the server's.
+/// dropped, so is its handler. Whose work it does, its request's scope says,
+/// which is a child of the server's; and since it is the one that ends that
+/// scope, and answers after that, the scope doesn't end it.
 #[derive(Clone, Debug)]
 pub(super) struct StreamExec {
+    shared: Arc<Shared>,
     link: Arc<Link>,
     stall: Duration,
 }
 
 impl StreamExec {
-    pub(super) fn new(link: Arc<Link>, stall: Duration) -> Self {
-        Self { link, stall }
+    pub(super) fn new(shared: Arc<Shared>, link: Arc<Link>, stall: Duration) -> Self {
+        Self {
+            shared,
+            link,
+            stall,
+        }
     }
 }
 
@@ -28,19 +36,20 @@ impl<F> hyper::rt::Executor<F> for StreamExec
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "owned by its connection, which is a scope's task"
-    )]
     fn execute(&self, fut: F) {
+        let control = self.link.take();
+        let owner = control
+            .as_ref()
+            .map_or(&self.shared.requests, |control| &control.scope);
+        let owner = owner.clone();
         let stream = Stream {
             fut: Some(fut),
-            control: self.link.take(),
+            control,
             watch: None,
             stall: self.stall,
             _counted: Counted::new(&self.link),
         };
-        drop(tokio::spawn(stream));
+        owner.spawn_driver("request", stream);
     }
 }
 

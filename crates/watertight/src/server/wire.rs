@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Request, Version, header};
 /// tonic takes whatever comes with a content type that begins like gRPC's:
 /// a GET would place an order, and a peer of gRPC-Web would read frames it
 /// doesn't know. So that is decided here.
-pub(super) fn is_grpc<B>(request: &Request<B>) -> Result<bool, Answer> {
+pub(crate) fn is_grpc<B>(request: &Request<B>) -> Result<bool, Answer> {
     let Some(subtype) = grpc_subtype(request.headers()) else {
         return Ok(false);
     };

@@ -12,7 +12,8 @@ use tonic::server::{Grpc, NamedService, ServerStreamingService, UnaryService};
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 use tower_service::Service;
-use watertight::{App, GrpcChannel, RequestScope, Running};
+use watertight::{App, GrpcChannel, RequestScope, Running, Scope};
+use watertight_core::{Query, census};
 
 pub(crate) const LIVENESS: Duration = Duration::from_secs(60);
 
@@ -21,7 +22,8 @@ pub(crate) const LIVENESS: Duration = Duration::from_secs(60);
 /// never answers; `Panic` does; `Next` asks the next hop for its `Timeout`;
 /// `Stream` sends three items and then hangs; `StreamSlow` sends two with a
 /// pause; `Trace` tells the trace it is in, `NextTrace` also the next hop's;
-/// `SpawnLate` waits for the gate and then spawns; `Child` leaves a task behind in the request's scope.
+/// `SpawnLate` waits for the gate and then spawns; `Child` leaves a task behind in the request's scope;
+/// `Deep` and `StreamDeep` spawn a child, ask the next hop for the same, and hang.
 #[derive(Clone, Default)]
 pub(crate) struct Echo {
     pub(crate) next: Option<GrpcChannel>,
@@ -115,6 +117,13 @@ impl UnaryService<String> for Method {
                     task.await
                         .map_err(|error| Status::internal(error.to_string()))?
                 }
+                "Deep" => {
+                    deep(&echo, &request.scope());
+                    match echo.next.clone() {
+                        Some(next) => call(next, "Deep", String::new()).await?,
+                        None => std::future::pending().await,
+                    }
+                }
                 "Child" => {
                     drop(request.scope().spawn("child", async move {
                         let _running = running;
@@ -133,8 +142,12 @@ impl ServerStreamingService<String> for Method {
     type ResponseStream = BoxStream;
     type Future = BoxFuture<Response<BoxStream>, Status>;
 
-    fn call(&mut self, _request: Request<String>) -> Self::Future {
+    fn call(&mut self, request: Request<String>) -> Self::Future {
         let running = Counted::new(&self.0.running);
+        if self.1 == "StreamDeep" {
+            deep(&self.0, &request.scope());
+            return Box::pin(stream_deep(self.0.clone(), running));
+        }
         let pause = if self.1 == "StreamSlow" { 700 } else { 0 };
         let items = tokio_stream::iter(["a", "b", "c"].map(|item| Ok(item.to_owned())));
         let slow = async move {
@@ -156,6 +169,42 @@ impl ServerStreamingService<String> for Method {
         let stream: BoxStream = Box::pin(items.chain(rest).chain(end));
         Box::pin(async move { Ok(Response::new(stream)) })
     }
+}
+
+/// A child of the request that never ends by itself, and counts as running.
+pub(crate) fn deep(echo: &Echo, scope: &Scope) {
+    let running = Counted::new(&echo.running);
+    drop(scope.spawn("deep child", async move {
+        let _running = running;
+        std::future::pending::<()>().await;
+    }));
+}
+
+/// One item, then those of the next hop, or nothing.
+async fn stream_deep(echo: Echo, running: Counted) -> Result<Response<BoxStream>, Status> {
+    let first = tokio_stream::once(Ok("a".to_owned()));
+    let rest: BoxStream = match echo.next {
+        Some(next) => Box::pin(stream(next, "StreamDeep", None).await?),
+        None => Box::pin(futures_util::stream::pending()),
+    };
+    let items = first.chain(rest).map(move |item| {
+        let _running = &running;
+        item
+    });
+    Ok(Response::new(Box::pin(items)))
+}
+
+/// Tasks of this test's runtime that no scope under `root` owns.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "spawns nothing: asks the runtime how many tasks it has"
+)]
+pub(crate) fn orphans(root: &Scope) -> usize {
+    let alive = tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks();
+    let owned = census(Query::Root(root.root_id()), 1).tasks;
+    alive.checked_sub(owned).unwrap()
 }
 
 pub(crate) type BoxStream = futures_util::stream::BoxStream<'static, Result<String, Status>>;
@@ -250,16 +299,21 @@ pub(crate) async fn echo_server(echo: Echo, extra: &[&str]) -> (Running, GrpcCha
 pub(crate) async fn raw_channel(
     running: &Running,
 ) -> impl tonic::client::GrpcService<Body, ResponseBody = hyper::body::Incoming> + Clone + use<> {
-    let addr = running.addr();
+    raw_to(running.addr(), running.scope()).await
+}
+
+/// The same to any server; its task belongs to `scope`.
+pub(crate) async fn raw_to(
+    addr: std::net::SocketAddr,
+    scope: &Scope,
+) -> impl tonic::client::GrpcService<Body, ResponseBody = hyper::body::Incoming> + Clone + use<> {
     let tcp = tokio::net::TcpStream::connect(addr).await.unwrap();
     let exec = hyper_util::rt::TokioExecutor::new();
     let io = hyper_util::rt::TokioIo::new(tcp);
     let (send, conn) = hyper::client::conn::http2::handshake(exec, io)
         .await
         .unwrap();
-    running
-        .scope()
-        .spawn_idle("client", async move { drop(conn.await) });
+    scope.spawn_idle("client", async move { drop(conn.await) });
     tower::service_fn(move |mut request: http::Request<Body>| {
         *request.uri_mut() = format!("http://{addr}{}", request.uri().path())
             .parse()

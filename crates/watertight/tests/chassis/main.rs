@@ -8,6 +8,7 @@
 
 mod answers;
 mod bad_requests;
+mod cancels;
 mod children;
 mod common;
 mod configuration;

@@ -7,6 +7,7 @@
     reason = "a failed step fails the test; helpers are not covered by clippy.toml"
 )]
 
+mod cancelled;
 mod common;
 mod counted;
 mod disconnects;
