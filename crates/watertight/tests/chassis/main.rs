@@ -14,6 +14,7 @@ mod common;
 mod configuration;
 mod deadlines;
 mod hostile;
+mod layers;
 mod process;
 mod protocols;
 mod shutdown;
