@@ -23,6 +23,7 @@ use shop_proto::orders::{
 use testkit::{ChildGuard, LIVENESS, wait_until_async};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
+use watertight::{Either, race};
 use world::{Goods, Purse};
 
 const SIGKILL: i32 = 9;
@@ -225,9 +226,9 @@ async fn a_process_that_is_killed_leaves_nothing_half_done() {
     let fakes = fake.serve().await;
     fake.hold(Call::Capture);
     let mut first = Process::start(dir.path(), &fakes.url(), None).await;
-    tokio::select! {
-        placed = first.place() => panic!("the call is held: {placed:?}"),
-        () = fake.called(Call::Authorize, 1) => {}
+    let called = fake.called(Call::Authorize, 1);
+    if let Either::Left(placed) = race(first.place(), called).await {
+        panic!("the call is held: {placed:?}");
     }
     first.child.kill().unwrap();
     fake.let_go(Call::Capture);

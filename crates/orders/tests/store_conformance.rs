@@ -246,7 +246,7 @@ mod contract {
     pub(super) async fn of_a_hundred_twins_one_is_new(backend: &Backend) {
         let owner = Owner::random();
         let twins = (0..100).map(|_| backend.record("k", 1, owner));
-        let recorded = futures_util::future::join_all(twins).await;
+        let recorded = testkit::at_once(twins).await;
         let new = recorded
             .iter()
             .filter(|one| matches!(one, Recorded::New(_)))

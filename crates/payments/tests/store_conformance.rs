@@ -6,12 +6,12 @@
 
 use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
 use payments::{
     Account, Ask, Change, Check, Decision, Entry, Payment, PaymentStore, Pruned, Refusal, Reply,
     SqliteStore, Standing, State, Status, Verdict, View, What, settle,
 };
 use shop_types::{Currency, Money, OrderId, PaymentMethod};
+use testkit::at_once;
 use watertight_core::{Clock, Deadline};
 use watertight_store::StoreError;
 
@@ -262,7 +262,7 @@ async fn of_fifty_twins_one_begins() {
                 .store
                 .decide(later(), authorize(order, 500, Currency::EUR))
         });
-        let decisions = join_all(twins).await;
+        let decisions = at_once(twins).await;
         let begun = decisions
             .iter()
             .filter(|d| matches!(d, Ok(Decision::Begin(_))));

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use testkit::{LIVENESS, TempDir, wait_until_async};
-use watertight::{App, Deadline, HttpClient, HttpError, Running, Scope};
+use watertight::{App, Deadline, Either, HttpClient, HttpError, Running, Scope, race};
 
 struct Stub {
     running: Running,
@@ -288,10 +288,9 @@ async fn a_late_reply_comes_after_the_work() {
     let booked = wait_until_async(LIVENESS, || async {
         stub.get("/v1/ledger").await.1["authorizations"][0]["reference"] == "late"
     });
-    tokio::select! {
-        biased;
-        answer = patiently(stub.try_send(Method::POST, &url, body)) => panic!("{answer:?}"),
-        () = booked => {}
+    let answer = patiently(stub.try_send(Method::POST, &url, body));
+    if let Either::Left(answer) = race(answer, booked).await {
+        panic!("{answer:?}");
     }
 }
 
@@ -303,7 +302,7 @@ async fn a_hanging_listener_does_nothing_and_says_nothing() {
     let hung = patiently(stub.try_send(Method::POST, &url, body));
     // It may also have been given up before it arrived, on a slow machine: then
     // nothing was done and nothing said either.
-    let gave_up = tokio::time::timeout(Duration::from_secs(1), hung).await;
+    let gave_up = Deadline::after(Duration::from_secs(1)).run(hung).await;
     assert!(gave_up.is_err(), "{gave_up:?}");
     let (_, ledger) = stub.get("/v1/ledger").await;
     assert_eq!(ledger["authorizations"], json!([]));
@@ -353,7 +352,7 @@ async fn fifty_captures_at_once_take_the_money_once() {
     let stub = Stub::start().await;
     stub.post("/v1/authorizations", ask("c", 5)).await;
     let twins = (0..50).map(|_| stub.post("/v1/authorizations/c/capture", json!({})));
-    for (code, taken) in futures_util::future::join_all(twins).await {
+    for (code, taken) in testkit::at_once(twins).await {
         assert_eq!((code, &taken["captures"]), (200, &json!(1)));
     }
 }

@@ -14,7 +14,7 @@ pub use child::ChildGuard;
 pub use leaks::assert_no_leaks;
 pub use log::log_lines;
 pub use tempfile::TempDir;
-pub use time::{let_pass, within};
+pub use time::{at_once, let_pass, within};
 pub use wait::{LIVENESS, wait_until, wait_until_async};
 
 /// A fresh temporary directory, removed on drop.

@@ -1,5 +1,6 @@
 //! Time in tests: a bound on waiting, and waiting that has a reason.
 
+use std::num::NonZeroUsize;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -36,4 +37,16 @@ pub fn within<F: Future>(limit: Duration, fut: F) -> impl Future<Output = F::Out
 pub async fn let_pass(d: Duration, why: &'static str) {
     debug_assert!(!why.is_empty(), "say why there is nothing to wait for");
     tokio::time::sleep(d).await;
+}
+
+/// Waits for all futures, however many there are, and gives their results in order.
+///
+/// For callers that a test lets come at once. Each wake-up polls all of them, so
+/// hundreds are fine and millions are not.
+///
+/// # Cancel safety
+///
+/// As cancel safe as the futures.
+pub async fn at_once<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    watertight_core::join_all(NonZeroUsize::MAX, futures).await
 }

@@ -173,7 +173,7 @@ async fn a_server_that_goes_away_says_so() {
         assert_eq!((&*event["event"], &*event["retry"]), ("bye", "1000"));
         assert!(stream.event().await.is_none());
     };
-    let (stragglers, ()) = tokio::join!(going, told);
+    let (stragglers, ()) = watertight::join(going, told).await;
     assert!(stragglers.is_empty(), "{stragglers}");
 }
 

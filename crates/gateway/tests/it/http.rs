@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use testkit::LIVENESS;
+use testkit::{LIVENESS, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -194,9 +194,9 @@ impl Reader {
 
     async fn more(&mut self) -> bool {
         self.held.reserve(16 * 1024);
-        let read = tokio::time::timeout(LIVENESS, self.from.read_buf(&mut self.held));
+        let read = within(LIVENESS, self.from.read_buf(&mut self.held));
         // A reset is an end too.
-        read.await.unwrap().unwrap_or(0) > 0
+        read.await.unwrap_or(0) > 0
     }
 }
 

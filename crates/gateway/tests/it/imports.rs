@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
-use watertight::App;
+use watertight::{App, race};
 
 use crate::fake_inventory;
 use crate::http::{Conn, request};
@@ -405,7 +405,7 @@ async fn an_import_that_goes_on_for_too_long_is_broken_off() {
         let line = row("tea", 1);
         let chunk = format!("{:x}\r\n{line}\r\n", line.len());
         while write.write_all(chunk.as_bytes()).await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            testkit::let_pass(Duration::from_millis(50), "a caller that trickles").await;
         }
         std::future::pending::<()>().await;
     };
@@ -415,10 +415,7 @@ async fn an_import_that_goes_on_for_too_long_is_broken_off() {
             assert!(said[0]["error"].is_object(), "{said:?}");
         }
     };
-    tokio::select! {
-        () = reads => {}
-        () = sends => {}
-    }
+    race(reads, sends).await;
     assert_eq!(shop.received("tea").await, 1_000);
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use watertight::{Either, race};
 
 use crate::http::{Answer, Conn, request};
 use crate::shop::{Shop, ask, order};
@@ -234,13 +235,12 @@ async fn a_body_that_trickles_meets_the_deadline() {
     let trickle = async {
         use tokio::io::AsyncWriteExt as _;
         while write.write_all(b"1\r\n \r\n").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            testkit::let_pass(Duration::from_millis(20), "a caller that trickles").await;
         }
         std::future::pending::<()>().await;
     };
-    let answer = tokio::select! {
-        answer = read.answer() => answer,
-        () = trickle => unreachable!("it never ends"),
+    let Either::Left(answer) = race(read.answer(), trickle).await else {
+        unreachable!("the trickle never ends");
     };
     assert_eq!(answer.status(), 504);
 }

@@ -276,7 +276,7 @@ async fn of_two_imports_with_one_id_one_is_taken_whole() {
             let rows = vec![item(&sku, 1, "EUR", quantity); 3];
             async move { import(&mut client, &id, vec![rows]).await }
         };
-        let (left, right) = tokio::join!(send(1), send(10));
+        let (left, right) = watertight::join(send(1), send(10)).await;
         let (taken, refused) = match left {
             Ok(_) => (3, right),
             Err(_) => (30, left),

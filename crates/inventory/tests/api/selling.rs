@@ -83,7 +83,7 @@ async fn the_last_piece_is_sold_once() {
         async move { client.reserve(reserve(n, vec![line("tea", 1)])).await }
     });
     let mut winners = 0;
-    for answer in futures_util::future::join_all(all).await {
+    for answer in testkit::at_once(all).await {
         match answer {
             Ok(_) => winners += 1,
             Err(status) => {

@@ -143,6 +143,6 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl 
             started.elapsed() < Duration::from_secs(60),
             "never came: {what}"
         );
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        testkit::let_pass(Duration::from_millis(5), "between two looks").await;
     }
 }

@@ -1,16 +1,13 @@
 //! WatchStock.
 
-use std::time::Duration;
-
 use shop_proto::inventory::*;
 use tonic::{Code, Streaming};
 
 use crate::support::*;
 
 async fn next(stream: &mut Streaming<WatchStockResponse>) -> Stock {
-    let message = tokio::time::timeout(Duration::from_secs(60), stream.message()).await;
-    message
-        .expect("a message in time")
+    testkit::within(testkit::LIVENESS, stream.message())
+        .await
         .unwrap()
         .expect("a message")
         .stock

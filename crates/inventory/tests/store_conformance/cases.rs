@@ -196,7 +196,7 @@ pub(crate) async fn one_of_many_gets_the_last_piece(b: &Backend) {
     b.stocked("tea", 1).await;
     let lines = [line("tea", 1)];
     let all = (1..=50).map(|n| b.reserve(n, &lines));
-    let answers = futures_util::future::join_all(all).await;
+    let answers = testkit::at_once(all).await;
     let winners = answers.iter().filter(|answer| answer.is_ok()).count();
     assert_eq!(winners, 1);
     for answer in answers {
@@ -311,10 +311,11 @@ pub(crate) async fn one_import_id_takes_one_of_two_at_once(b: &Backend) {
     for n in 0..20 {
         let (id, sku) = (format!("i-{n}"), format!("sku-{n}"));
         let rows = |quantity| vec![row(&sku, eur(1), quantity); 3];
-        let (left, right) = tokio::join!(
+        let (left, right) = watertight::join(
             b.send(batch(&id, ImportPlace::default(), rows(1))),
             b.send(batch(&id, ImportPlace::default(), rows(10))),
-        );
+        )
+        .await;
         let (pieces, refused) = match left {
             Ok(_) => (3, right),
             Err(_) => (30, left),

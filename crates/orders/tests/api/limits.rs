@@ -6,9 +6,9 @@ use super::shop::*;
 async fn a_caller_that_hangs_up_after_the_record_changes_nothing() {
     let shop = Shop::start().await;
     shop.fake.hold(Call::Authorize);
-    tokio::select! {
-        placed = shop.place(order("k", &[("tea", 2)])) => panic!("the call is held: {placed:?}"),
-        () = shop.fake.called(Call::Reserve, 1) => {}
+    let place = shop.place(order("k", &[("tea", 2)]));
+    if let Either::Left(placed) = race(place, shop.fake.called(Call::Reserve, 1)).await {
+        panic!("the call is held: {placed:?}");
     }
     shop.fake.let_go(Call::Authorize);
     wait_until_async(LIVENESS, || async {

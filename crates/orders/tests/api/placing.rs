@@ -203,10 +203,11 @@ async fn cancelling_works_at_any_time_and_twice() {
     // During the saga.
     shop.fake.hold(Call::Authorize);
     let pending = shop.pending("k2", SagaState::Reserved).await;
-    let (cancelled, ()) = tokio::join!(shop.cancel(&pending.id), async {
+    let (cancelled, ()) = join(shop.cancel(&pending.id), async {
         // Whichever is first, the end is the same.
         shop.fake.let_go(Call::Authorize);
-    });
+    })
+    .await;
     assert_eq!(cancelled.unwrap().status(), OrderStatus::Cancelled);
     assert!(
         !shop
@@ -233,14 +234,15 @@ async fn a_repeat_is_the_first_answer_byte_for_byte_also_after_a_cancellation() 
     let first = place().await;
     let id = Order::decode(&*first).unwrap().id;
     shop.fake.hold(Call::Refund);
-    let (cancelled, ()) = tokio::join!(shop.cancel(&id), async {
+    let (cancelled, ()) = join(shop.cancel(&id), async {
         wait_until_async(LIVENESS, || async {
             shop.get(&id).await.unwrap().saga_state() == SagaState::Refunding
         })
         .await;
         assert_eq!(place().await, first, "on its way back");
         shop.fake.let_go(Call::Refund);
-    });
+    })
+    .await;
     let cancelled = cancelled.unwrap();
     assert_eq!(cancelled.status(), OrderStatus::Cancelled);
     assert_eq!(place().await, first, "cancelled");
@@ -254,10 +256,11 @@ async fn a_refund_without_a_payment_is_asked_for_until_there_is_one() {
     let placed = shop.place(order("k", &[("tea", 2)])).await.unwrap();
     let id = placed.id.parse().unwrap();
     let purse = shop.fake.world().swap_purse(id, None);
-    let (cancelled, ()) = tokio::join!(shop.cancel(&placed.id), async {
+    let (cancelled, ()) = join(shop.cancel(&placed.id), async {
         shop.fake.called(Call::Refund, 3).await;
         shop.fake.world().swap_purse(id, purse);
-    });
+    })
+    .await;
     assert_eq!(cancelled.unwrap().status(), OrderStatus::Cancelled);
     assert_eq!(shop.fake.world().books(id).refunds, 1);
 }

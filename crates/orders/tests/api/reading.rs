@@ -140,7 +140,9 @@ async fn a_watch_without_a_deadline_outlives_that_of_other_requests() {
     let watched = shop.client.clone().watch_order(watch).await.unwrap();
     let mut stream = watched.into_inner();
     stream.message().await.unwrap().unwrap();
-    let silence = tokio::time::timeout(Duration::from_secs(2), stream.message()).await;
+    let silence = Deadline::after(Duration::from_secs(2))
+        .run(stream.message())
+        .await;
     assert!(silence.is_err(), "it ended or told no news: {silence:?}");
     shop.fake.let_go(Call::Authorize);
     let mut last = None;

@@ -16,7 +16,7 @@ pub(super) use testkit::{LIVENESS, TempDir, wait_until_async};
 pub(super) use tonic::transport::{Channel, Endpoint};
 pub(super) use tonic::{Code, Request, Status};
 pub(super) use tonic_types::StatusExt;
-pub(super) use watertight::{App, Running};
+pub(super) use watertight::{App, Deadline, Either, Running, join, race};
 
 pub(super) struct Shop {
     pub(super) fake: Fake,

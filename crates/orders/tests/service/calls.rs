@@ -112,7 +112,7 @@ async fn place_many(calls_max: usize) -> Arc<Counted> {
         let new = new_order(&format!("k{i}"), "tea", "pm_card_ok");
         orders.place(soon(), new)
     });
-    for placed in join_all(placing).await {
+    for placed in at_once(placing).await {
         assert_eq!(placed.unwrap().state, State::Confirmed);
     }
     counted

@@ -8,10 +8,11 @@ async fn cancelling_during_the_saga_gives_everything_back() {
         let shop = Shop::new();
         shop.fake.hold(held);
         let id = shop.pending("k").await;
-        let (cancelled, ()) = tokio::join!(shop.orders.cancel(soon(), id), async {
+        let (cancelled, ()) = join(shop.orders.cancel(soon(), id), async {
             wait_until_async(LIVENESS, || async { shop.get(id).await.cancel_requested }).await;
             shop.fake.let_go(held);
-        });
+        })
+        .await;
         assert_eq!(cancelled.unwrap().state, State::Cancelled, "{held:?}");
         let books = shop.fake.world().books(id);
         assert!(!books.holds_something(), "{held:?} {books:?}");
@@ -82,7 +83,7 @@ async fn a_repeat_tells_the_first_end_while_the_order_goes_on() {
         assert_eq!(shop.place("k").await.unwrap(), first, "on its way back");
         shop.fake.let_go(Call::Refund);
     };
-    let (cancelled, ()) = tokio::join!(cancel, meanwhile);
+    let (cancelled, ()) = join(cancel, meanwhile).await;
     let cancelled = cancelled.unwrap();
     assert_eq!(cancelled.state, State::Cancelled);
     assert_eq!(shop.place("k").await.unwrap(), first, "cancelled");
@@ -116,7 +117,7 @@ async fn a_repeat_without_a_free_job_tells_the_first_end_too() {
         shop.fake.let_go(Call::Refund);
     };
     assert_eq!(
-        tokio::join!(cancel, meanwhile).0.unwrap().state,
+        join(cancel, meanwhile).await.0.unwrap().state,
         State::Cancelled
     );
 }
@@ -129,13 +130,14 @@ async fn cancelled_before_any_other_end_is_the_first_end() {
     let waiting = shop.place("k");
     let cancel = async {
         let cancel = shop.orders.cancel(soon(), id);
-        let (cancelled, ()) = tokio::join!(cancel, async {
+        let (cancelled, ()) = join(cancel, async {
             wait_until_async(LIVENESS, || async { shop.get(id).await.cancel_requested }).await;
             shop.fake.let_go(Call::Capture);
-        });
+        })
+        .await;
         cancelled.unwrap()
     };
-    let (waited, cancelled) = tokio::join!(waiting, cancel);
+    let (waited, cancelled) = join(waiting, cancel).await;
     assert_eq!(cancelled.state, State::Cancelled);
     assert_eq!(waited.unwrap(), cancelled);
     assert_eq!(shop.place("k").await.unwrap(), cancelled);
@@ -155,7 +157,7 @@ async fn a_refund_without_a_payment_is_counted_once_and_asked_for_until_there_is
         shop.fake.world().swap_purse(id, purse);
     };
     assert_eq!(
-        tokio::join!(cancel, meanwhile).0.unwrap().state,
+        join(cancel, meanwhile).await.0.unwrap().state,
         State::Cancelled
     );
     let books = shop.fake.world().books(id);

@@ -20,7 +20,7 @@ async fn an_order_is_confirmed_paid_and_sold() {
 #[tokio::test]
 async fn a_hundred_twins_are_one_order_with_one_effect() {
     let shop = Shop::new();
-    let twins = join_all((0..100).map(|_| shop.place("k"))).await;
+    let twins = at_once((0..100).map(|_| shop.place("k"))).await;
     let first = twins[0].as_ref().unwrap();
     for twin in &twins {
         let twin = twin.as_ref().unwrap();
@@ -38,12 +38,12 @@ async fn a_hundred_twins_are_one_order_with_one_effect() {
 async fn a_twin_in_flight_waits_for_the_first() {
     let shop = Shop::new();
     shop.fake.hold(Call::Capture);
-    let both = async { tokio::join!(shop.place("k"), shop.place("k")) };
+    let both = async { join(shop.place("k"), shop.place("k")).await };
     let release = async {
         wait_until_async(LIVENESS, || async { shop.store.len().await == 1 }).await;
         shop.fake.let_go(Call::Capture);
     };
-    let ((first, twin), ()) = tokio::join!(both, release);
+    let ((first, twin), ()) = join(both, release).await;
     assert_eq!(first.unwrap(), twin.unwrap());
 }
 
@@ -104,14 +104,11 @@ async fn a_caller_that_leaves_before_the_record_cancels_everything() {
     shop.store.shut();
     {
         let place = shop.place("k");
-        tokio::pin!(place);
         let waiting = wait_until_async(LIVENESS, || async {
             shop.store.waiting.load(Ordering::Acquire)
         });
-        tokio::select! {
-            _ = &mut place => panic!("the gate is shut"),
-            () = waiting => {}
-        }
+        let first = race(place, waiting).await;
+        assert!(matches!(first, Either::Right(())), "the gate is shut");
         // Here the caller leaves.
     }
     shop.store.open();
@@ -126,11 +123,8 @@ async fn a_caller_that_leaves_after_the_record_changes_nothing() {
     shop.fake.hold(Call::Authorize);
     {
         let place = shop.place("k");
-        tokio::pin!(place);
-        tokio::select! {
-            _ = &mut place => panic!("the call is held"),
-            () = shop.fake.called(Call::Reserve, 1) => {}
-        }
+        let first = race(place, shop.fake.called(Call::Reserve, 1)).await;
+        assert!(matches!(first, Either::Right(())), "the call is held");
     }
     shop.fake.let_go(Call::Authorize);
     let order = shop.place("k").await.unwrap();
@@ -160,8 +154,9 @@ async fn a_full_service_refuses_before_it_records_but_knows_its_keys() {
     );
     assert_eq!(shop.store.len().await, 2);
     assert_eq!(shop.place("done").await.unwrap().id, done.id);
-    let (twin, ()) = tokio::join!(shop.place("running"), async {
+    let (twin, ()) = join(shop.place("running"), async {
         shop.fake.let_go(Call::Authorize);
-    });
+    })
+    .await;
     assert_eq!(twin.unwrap().id, running);
 }

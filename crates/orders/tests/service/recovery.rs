@@ -39,7 +39,7 @@ async fn whoever_waits_stays_attached_from_one_try_to_the_next() {
         let id = *shop.fake.world().books.keys().next().unwrap();
         shop.sweep_until_end(id).await;
     };
-    let (placed, ()) = tokio::join!(shop.place("k"), next_try);
+    let (placed, ()) = join(shop.place("k"), next_try).await;
     assert_eq!(placed.unwrap().state, State::Confirmed);
 }
 

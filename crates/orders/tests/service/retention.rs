@@ -60,7 +60,7 @@ async fn one_run_deletes_all_that_is_old_if_its_time_suffices() {
             ..Settings::default()
         });
         let keys: Vec<_> = (0..OLD).map(|i| format!("k{i}")).collect();
-        for placed in join_all(keys.iter().map(|key| shop.place(key))).await {
+        for placed in at_once(keys.iter().map(|key| shop.place(key))).await {
             placed.unwrap();
         }
         shop.clock.advance(Duration::from_millis(1));
@@ -82,7 +82,7 @@ async fn keys_can_be_used_again_while_they_and_their_orders_are_deleted() {
         ..Settings::default()
     };
     let shop = Shop::start_on(Clock::system(), Options::new(dir.path()), fake, settings);
-    let placing = join_all((0..KEYS).map(|i| {
+    let placing = at_once((0..KEYS).map(|i| {
         let (shop, key) = (&shop, format!("k{i}"));
         async move {
             let mut ids = std::collections::HashSet::new();
@@ -97,8 +97,5 @@ async fn keys_can_be_used_again_while_they_and_their_orders_are_deleted() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::select! {
-        _all = placing => {}
-        () = deleting => {}
-    }
+    race(placing, deleting).await;
 }

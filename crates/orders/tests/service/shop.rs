@@ -9,7 +9,6 @@ pub(super) use super::counter::OneCounter;
 pub(super) use super::fake::{Fake, Fate};
 pub(super) use super::world::{Goods, Purse};
 pub(super) use futures_core::future::BoxFuture;
-pub(super) use futures_util::future::join_all;
 pub(super) use orders::model::{Line, NewOrder, Order, Reason, State};
 pub(super) use orders::service::{Call, Orders, Parts, Refused, Settings};
 pub(super) use orders::store::{
@@ -17,9 +16,9 @@ pub(super) use orders::store::{
     OrderStore, Owner, Record, Recorded, SqliteOrders, StoreError, Unfinished,
 };
 pub(super) use shop_types::{CustomerId, IdempotencyKey, OrderId, PaymentMethod, Quantity, Sku};
-pub(super) use testkit::{LIVENESS, TempDir, wait_until_async};
+pub(super) use testkit::{LIVENESS, TempDir, at_once, wait_until_async};
 pub(super) use tokio::sync::Semaphore;
-pub(super) use watertight_core::{Clock, Deadline, Faults, Scope};
+pub(super) use watertight_core::{Clock, Deadline, Either, Faults, Scope, join, race};
 pub(super) use watertight_store::{Options, RetryReason};
 
 pub(super) const START_MS: i64 = 1_763_675_000_000;

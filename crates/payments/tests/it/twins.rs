@@ -1,10 +1,11 @@
 //! Fifty callers at once ask for the same: one effect.
 
-use futures_util::future::{join, join_all};
 use serde_json::json;
 use shop_proto::payments::PaymentState as State;
 use shop_types::OrderId;
+use testkit::at_once;
 use tonic::{Code, Status};
+use watertight::join;
 
 use crate::shop::{Shop, assert_refused, figures, insist};
 
@@ -22,17 +23,17 @@ async fn fifty_twins_of_each_call_have_one_effect() {
     let (kept, let_go) = (OrderId::at(1), OrderId::at(2));
     for order in [kept, let_go] {
         let twins = (0..TWINS).map(|_| insist(|| shop.authorize(order, 500)));
-        for twin in join_all(twins).await {
+        for twin in at_once(twins).await {
             assert_eq!(twin.unwrap().state(), State::Authorized);
         }
     }
-    for twin in join_all((0..TWINS).map(|_| insist(|| shop.capture(kept)))).await {
+    for twin in at_once((0..TWINS).map(|_| insist(|| shop.capture(kept)))).await {
         assert_eq!(twin.unwrap().captured, 500);
     }
-    for twin in join_all((0..TWINS).map(|_| insist(|| shop.void(let_go)))).await {
+    for twin in at_once((0..TWINS).map(|_| insist(|| shop.void(let_go)))).await {
         assert_eq!(twin.unwrap().state(), State::Voided);
     }
-    for twin in join_all((0..TWINS).map(|_| insist(|| shop.refund(kept)))).await {
+    for twin in at_once((0..TWINS).map(|_| insist(|| shop.refund(kept)))).await {
         assert_eq!(twin.unwrap().refunded, 500);
     }
     let theirs = shop.stub.referee(kept).await.unwrap();
@@ -53,8 +54,8 @@ async fn capture_and_void_at_once_agree_on_one_of_them() {
     for n in 1..=20 {
         let order = OrderId::at(n);
         insist(|| shop.authorize(order, 500)).await.unwrap();
-        let captures = join_all((0..5).map(|_| insist(|| shop.capture(order))));
-        let voids = join_all((0..5).map(|_| insist(|| shop.void(order))));
+        let captures = at_once((0..5).map(|_| insist(|| shop.capture(order))));
+        let voids = at_once((0..5).map(|_| insist(|| shop.void(order))));
         let (captures, voids) = join(captures, voids).await;
         let theirs = shop.stub.referee(order).await.unwrap();
         let taken = captures[0].is_ok();

@@ -82,6 +82,6 @@ async fn both_work(store: &watertight_store::Store) {
             Ok(())
         })
     };
-    let (a, b) = tokio::join!(meet(), meet());
+    let (a, b) = watertight_core::join(meet(), meet()).await;
     assert!(a.is_ok() && b.is_ok());
 }
