@@ -46,8 +46,8 @@ pub use hook::{PollHook, set_poll_hook};
 pub use label::Label;
 pub use pause::pause;
 pub use registry::{
-    Census, Found, Group, LeftBehind, Query, Stall, TASKS_LISTED_MAX, TaskView, Warden, census,
-    live_tasks, stalls,
+    Census, CensusTaker, Found, Group, LeftBehind, Query, Stall, TASKS_LISTED_MAX, TaskView,
+    Warden, census, live_tasks, stalls,
 };
 pub use run::{Closed, Run};
 pub use scope::{CancelReason, Priority, RootId, Scope, ScopeGuard, Straggler, Stragglers};

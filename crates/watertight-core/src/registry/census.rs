@@ -1,9 +1,9 @@
 //! All tasks at one moment, grouped by spawn site, with the oldest by name.
 
 use super::warden::{is_dead, is_straggler, is_suspect};
-use super::{Live, Registry, TaskView};
+use super::{Cursor, Live, Registry, TaskView};
 use crate::scope::RootId;
-use crate::task::{Site, SpawnSite, TaskState};
+use crate::task::{SpawnSite, TaskState};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
@@ -75,48 +75,113 @@ pub struct Census {
 ///
 /// # Limits
 ///
-/// At most `top` groups and `top` tasks by name. Takes about 50 ns a task, and
-/// holds up spawning in one of 64 shards at a time.
+/// At most `top` groups and `top` tasks by name. Takes about 50 ns a task; whoever
+/// must not be away for so long takes a [`CensusTaker`].
 #[must_use]
 pub fn census(query: Query, top: usize) -> Census {
-    // By the address of the site, which has one for as long as the process lives:
-    // hashing its name and place for each task would take longer than all else.
-    let mut groups: HashMap<*const Site, Group> = HashMap::new();
-    let mut oldest: BinaryHeap<Aged> = BinaryHeap::new();
-    let mut census = Census::default();
-    Registry::global().each(|live| {
-        if !query.takes(live) {
-            return;
+    let mut taker = CensusTaker::new(query, top, top);
+    loop {
+        if let Some(census) = taker.step() {
+            return census;
         }
-        let task = TaskView::of(&live.entry, &live.scope);
-        census.tasks += 1;
-        census.states[state_index(task.state)] += 1;
-        let group = groups
-            .entry(Arc::as_ptr(&live.entry.site))
-            .or_insert_with(|| Group::new(task.site));
-        group.add(&task);
-        if oldest.len() < top
-            || oldest
-                .peek()
-                .is_some_and(|youngest| task.age > youngest.0.age)
-        {
-            oldest.push(Aged(task));
-            if oldest.len() > top {
-                oldest.pop();
+    }
+}
+
+/// A [`census`] in steps, so that nobody waits for it for long.
+///
+/// # Limits
+///
+/// A step looks at 4,096 tasks at most, and holds up spawning in one of 64 shards
+/// meanwhile. What comes and goes between two steps may be counted or not.
+///
+/// # Examples
+///
+/// ```
+/// use watertight_core::{CensusTaker, Query};
+///
+/// let mut taker = CensusTaker::new(Query::All, 10, 10);
+/// let census = loop {
+///     if let Some(census) = taker.step() {
+///         break census;
+///     }
+/// };
+/// assert!(census.groups.len() <= 10);
+/// ```
+#[derive(Debug)]
+pub struct CensusTaker {
+    query: Query,
+    groups_max: usize,
+    oldest_max: usize,
+    cursor: Cursor,
+    taken: Taken,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    tasks: usize,
+    states: [usize; 3],
+    /// By the address of the site, which has one for as long as the process lives:
+    /// hashing its name and place for each task would take longer than all else.
+    groups: HashMap<usize, Group>,
+    oldest: BinaryHeap<Aged>,
+}
+
+impl CensusTaker {
+    /// Of the tasks that `query` takes; tells the largest groups and the oldest
+    /// tasks, so many at most.
+    #[must_use]
+    pub fn new(query: Query, groups_max: usize, oldest_max: usize) -> Self {
+        Self {
+            query,
+            groups_max,
+            oldest_max,
+            cursor: Cursor::default(),
+            taken: Taken::default(),
+        }
+    }
+
+    /// Looks at the next part of the tasks; the census once the last part is done.
+    /// After that it begins anew.
+    pub fn step(&mut self) -> Option<Census> {
+        let (query, taken, oldest_max) = (self.query, &mut self.taken, self.oldest_max);
+        let done = Registry::global().step(&mut self.cursor, |live| {
+            if query.takes(live) {
+                taken.add(live, oldest_max);
             }
+        });
+        done.then(|| std::mem::take(taken).into_census(self.groups_max))
+    }
+}
+
+impl Taken {
+    fn add(&mut self, live: &Live, oldest_max: usize) {
+        let task = TaskView::of(&live.entry, &live.scope);
+        self.tasks += 1;
+        self.states[state_index(task.state)] += 1;
+        let group = self.groups.entry(Arc::as_ptr(&live.entry.site).addr());
+        group.or_insert_with(|| Group::new(task.site)).add(&task);
+        let youngest = self.oldest.peek().map(|youngest| youngest.0.age);
+        if self.oldest.len() < oldest_max {
+            self.oldest.push(Aged(task));
+        } else if youngest.is_some_and(|youngest| task.age > youngest) {
+            self.oldest.pop();
+            self.oldest.push(Aged(task));
         }
-    });
-    let mut groups: Vec<Group> = groups.into_values().collect();
-    groups.sort_by_key(|group| (Reverse(group.tasks), group.site.name));
-    let rest = groups.split_off(groups.len().min(top));
-    census.more_groups = (rest.len(), rest.iter().map(|group| group.tasks).sum());
-    census.groups = groups;
-    census.oldest = oldest
-        .into_sorted_vec()
-        .into_iter()
-        .map(|aged| aged.0)
-        .collect();
-    census
+    }
+
+    fn into_census(self, groups_max: usize) -> Census {
+        let mut groups: Vec<Group> = self.groups.into_values().collect();
+        groups.sort_by_key(|group| (Reverse(group.tasks), group.site.name));
+        let rest = groups.split_off(groups.len().min(groups_max));
+        let oldest = self.oldest.into_sorted_vec();
+        Census {
+            tasks: self.tasks,
+            states: self.states,
+            groups,
+            more_groups: (rest.len(), rest.iter().map(|group| group.tasks).sum()),
+            oldest: oldest.into_iter().map(|aged| aged.0).collect(),
+        }
+    }
 }
 
 fn state_index(state: TaskState) -> usize {

@@ -11,7 +11,7 @@ mod view;
 mod warden;
 pub(crate) mod worker;
 
-pub use census::{Census, Group, Query, census};
+pub use census::{Census, CensusTaker, Group, Query, census};
 pub use left::LeftBehind;
 pub(crate) use listed::{Busy, Listed};
 pub use view::TaskView;
@@ -38,6 +38,9 @@ pub const TASKS_LISTED_MAX: usize = SHARDS * SHARD_MAX;
 
 /// What an empty shard may keep for later.
 const SPARE: usize = 1024;
+
+/// Places looked at under one lock: whoever spawns waits for so many at most.
+const STEP: usize = 4096;
 
 /// References to a listed entry that are not wakers which somebody else could
 /// use: the registry's, the task's in its list entry, and the task's own waker.
@@ -78,6 +81,13 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry {
     unlisted: AtomicUsize::new(0),
     generation: AtomicU64::new(0),
 });
+
+/// How far a walk through the registry has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    shard: usize,
+    key: usize,
+}
 
 thread_local! {
     /// The shard that this thread enters its tasks in.
@@ -152,16 +162,29 @@ impl Registry {
 
     /// Calls `f` with each task; a shard is locked meanwhile, so be quick.
     pub(crate) fn each(&self, mut f: impl FnMut(&Live)) {
-        for shard in 0..SHARDS {
-            self.each_of(shard, &mut f);
-        }
+        let mut cursor = Cursor::default();
+        while !self.step(&mut cursor, &mut f) {}
     }
 
-    fn each_of(&self, shard: usize, mut f: impl FnMut(&Live)) {
-        self.shards[shard]
-            .lock()
-            .iter()
-            .for_each(|(_, live)| f(live));
+    /// The same with the next part of the tasks; `true` after the last one, and
+    /// then the cursor is at the beginning again.
+    fn step(&self, cursor: &mut Cursor, f: impl FnMut(&Live)) -> bool {
+        let entries = self.shards[cursor.shard].lock();
+        let places = entries.capacity();
+        let end = places.min(cursor.key + STEP);
+        (cursor.key..end)
+            .filter_map(|key| entries.get(key))
+            .for_each(f);
+        drop(entries);
+        if end < places {
+            cursor.key = end;
+            return false;
+        }
+        *cursor = Cursor {
+            shard: (cursor.shard + 1) % SHARDS,
+            key: 0,
+        };
+        cursor.shard == 0
     }
 
     /// Live tasks, listed or not, blocking closures included.

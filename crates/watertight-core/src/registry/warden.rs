@@ -1,6 +1,6 @@
 //! Looks through all tasks for those that should not be there.
 
-use super::{Live, OWN_REFERENCES, Registry, SHARDS, TaskView};
+use super::{Cursor, Live, OWN_REFERENCES, Registry, TaskView};
 use crate::task::TaskState;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -49,18 +49,17 @@ pub struct Found {
 /// ```
 #[derive(Debug, Default)]
 pub struct Warden {
-    shard: usize,
+    cursor: Cursor,
     found: Found,
 }
 
 impl Warden {
-    /// Looks at the next part of the tasks; tells what was found once the last
-    /// part is done.
+    /// Looks at the next part of the tasks, 4,096 at most; tells what was found
+    /// once the last part is done.
     pub fn step(&mut self) -> Option<Found> {
         let found = &mut self.found;
-        Registry::global().each_of(self.shard, |live| found.look_at(live));
-        self.shard = (self.shard + 1) % SHARDS;
-        (self.shard == 0).then(|| std::mem::take(found))
+        let done = Registry::global().step(&mut self.cursor, |live| found.look_at(live));
+        done.then(|| std::mem::take(found))
     }
 
     /// Looks at all tasks.
