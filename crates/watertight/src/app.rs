@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tonic::server::NamedService;
 use tower_service::Service;
+use watertight_core::{Detached, DetachedLimits};
 
 pub(crate) type Hook = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 type Job = Box<dyn FnOnce(&Scope) + Send>;
@@ -201,6 +202,25 @@ impl App {
         self.jobs
             .push(Box::new(move |scope| scope.every(name, period, f)));
         self
+    }
+
+    /// A place for short work after the response, such as an audit log, see
+    /// [`Detached`]. `state` is what the work needs; it lives as long as the service.
+    ///
+    /// # Limits
+    ///
+    /// Those of `limits`, for this place. Shutting down waits for what runs and waits
+    /// in it, as for jobs.
+    ///
+    /// # Metrics
+    ///
+    /// `detached_total{pool,outcome}`.
+    #[must_use]
+    pub fn detached<S>(&self, name: &'static str, state: S, limits: DetachedLimits) -> Detached<S>
+    where
+        S: Send + Sync + 'static,
+    {
+        Detached::new(&self.scope, name, state, limits)
     }
 
     /// Adds a readiness check; it runs on the ops thread and must not block.

@@ -28,7 +28,6 @@
 //!    are named in the log. A second signal ends the process at once.
 
 mod admin;
-#[cfg(feature = "jemalloc")]
 mod alloc;
 mod app;
 mod client;
@@ -67,11 +66,21 @@ pub use server::{
 };
 
 pub use watertight_core::{
-    Ambient, BadTimeout, Branch, Clock, Closed, Deadline, DeadlinePassed, Either, Faults, Run,
-    Scope, SpanId, Straggler, Stragglers, TaskError, TaskHandle, TraceContext, TraceId, branch,
-    current, current_trace, format_grpc_timeout, join, join_all, parse_grpc_timeout, pause, race,
-    race_all, try_join, try_join_all,
+    Ambient, BadTimeout, Branch, CancelReason, Clock, Closed, Deadline, DeadlinePassed, Detached,
+    DetachedLimits, Either, Faults, Full, Label, Priority, Refused, RootId, Run, Scope, ScopeGuard,
+    ShieldError, Snapshot, SpanId, SpawnSite, Straggler, Stragglers, TaskError, TaskHandle,
+    TraceContext, TraceId, branch, current, current_trace, format_grpc_timeout, join, join_all,
+    parse_grpc_timeout, pause, race, race_all, try_join, try_join_all,
 };
+
+/// What the process is doing: its tasks, counted and by name, and those that should
+/// not be there. The admin port shows the same at `/debug/tasks`.
+pub mod tasks {
+    pub use watertight_core::{
+        Census, CensusTaker, Found, Group, LeftBehind, PollHook, Query, Stall, TASKS_LISTED_MAX,
+        TaskState, TaskView, Warden, census, live_tasks, set_poll_hook, stalls,
+    };
+}
 
 /// Marks an async test, and fails it if it leaves a task behind.
 pub use watertight_macros::test;

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
+use tokio::runtime::RuntimeMetrics;
 
 /// How long the work runtime gets to drop what is left on it.
 const RUNTIME_END_MAX: Duration = Duration::from_secs(1);
@@ -67,12 +68,13 @@ where
         what: "work runtime",
         source,
     })?;
-    let outcome = runtime.block_on(serve(early, App::from_inputs(inputs), f));
+    let app = App::from_inputs(inputs);
+    let outcome = runtime.block_on(serve(early, app, runtime.metrics(), f));
     runtime.shutdown_timeout(RUNTIME_END_MAX);
     outcome
 }
 
-async fn serve<F>(early: Early, app: App, f: F) -> Result<(), StartError>
+async fn serve<F>(early: Early, app: App, work: RuntimeMetrics, f: F) -> Result<(), StartError>
 where
     F: AsyncFnOnce(App) -> Result<App, BoxError>,
 {
@@ -87,7 +89,7 @@ where
     tracing::info!(%settings, "configuration");
     let admin = crate::server::bind(chassis.admin)?;
     let running = app.start().await?;
-    let ops = Ops::start(early, admin, &running)?;
+    let ops = Ops::start(early, admin, &running, work)?;
     announce(&running, &ops, &chassis)?;
     let signal = ops.shutdown_asked().await;
     tracing::info!(signal, "shutting down");

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use watertight_core::BlockingLimits;
 
 /// The longest a shutdown hook may take.
 const HOOK_MAX: Duration = Duration::from_secs(10);
@@ -65,6 +66,9 @@ impl App {
         configured
             .reloader
             .now_and_then(move |chassis| set_limits(ServerConfig::from(chassis)));
+        configured
+            .reloader
+            .now_and_then(|chassis| BlockingLimits::from(chassis).set());
 
         let files = self.tls.or_else(|| chassis.tls_files());
         let tls = files.map(Tls::load).transpose()?;

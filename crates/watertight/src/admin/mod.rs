@@ -2,9 +2,14 @@
 //! else needs the admin token, or a caller on this machine if there is none.
 
 mod guard;
+mod html;
+mod index;
+mod purge;
+mod tasks;
 mod token;
 
 use crate::config::Reloader;
+use crate::ops::TaskWatch;
 use crate::telemetry;
 use crate::{Problem, Readiness, RequestScope as _, problems};
 use arc_swap::ArcSwapOption;
@@ -13,7 +18,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use guard::{Authorization, Caller, Refused, decide};
 use std::sync::Arc;
 pub(crate) use token::Token;
@@ -22,12 +27,22 @@ pub(crate) use token::Token;
 pub(crate) type LiveToken = Arc<ArcSwapOption<Token>>;
 
 /// The routes of the admin port. They need nothing of the work runtime.
-pub(crate) fn router(readiness: Readiness, reloader: Arc<Reloader>) -> Router {
+pub(crate) fn router(
+    readiness: Readiness,
+    reloader: Arc<Reloader>,
+    watch: Arc<TaskWatch>,
+) -> Router {
     let token = reloader.token();
+    let service = watch.service();
     // Also for paths that don't exist: who may not see them may not search for them.
     let guarded = Router::new()
         .route("/config", get(config))
         .with_state(reloader)
+        .route("/", get(async move || index::index(service)))
+        .route("/debug/tasks", get(tasks::tasks))
+        .with_state(watch)
+        .route("/debug/purge", post(purge::purge))
+        .method_not_allowed_fallback(async || Problem::new(&problems::METHOD_NOT_ALLOWED))
         .fallback(async || Problem::new(&problems::NOT_FOUND))
         .layer(from_fn_with_state(token, guarded));
     Router::new()

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
+use watertight_core::BlockingLimits;
 
 /// What the group and everybody may do with a file.
 const FOR_OTHERS: u32 = 0o077;
@@ -155,6 +156,18 @@ crate::settings! {
         pub batch_writes: bool = default("true").live()
             .wrong("off, each answer is a write of its own: more processor time per request under load")
             .metric("process_cpu_seconds_total"),
+        /// Closures that may block at once, see Scope::spawn_blocking; one more waits.
+        pub blocking_threads: usize = default("16").range("1", "256").live()
+            .breaks("closures wait for each other, and those that hang keep the others from running", "threads get into each other's way, and each takes memory")
+            .metric("blocking_refused_total, process_threads"),
+        /// Closures that wait for a thread; one more is refused.
+        pub blocking_queue: usize = default("1024").range("0", "1000000").live()
+            .breaks("work is refused in short bursts", "work is done for which nobody waits any more, and memory grows with what waits")
+            .metric("blocking_refused_total"),
+        /// How long a task may keep a worker in one poll before it is named and counted. Looked at every 50 ms.
+        pub stall_after: Duration = default("100ms").range("10ms", "1h").live()
+            .breaks("tasks are named that only waited for a processor", "tasks that hold up all others of their worker aren't named")
+            .metric("worker_stalls_total, workers_stalled"),
         /// When listening, write {"listen","admin","pid"} to this file.
         pub ready_file: Option<PathBuf> = optional()
             .wrong("whoever waits for the file waits for ever")
@@ -240,6 +253,15 @@ fn check(chassis: &ChassisSettings, checks: &mut Checks<'_>) {
             "admin_token_file"
         };
         checks.fail(key, why, &[]);
+    }
+}
+
+impl From<&ChassisSettings> for BlockingLimits {
+    fn from(chassis: &ChassisSettings) -> Self {
+        Self {
+            threads: chassis.blocking_threads,
+            queue: chassis.blocking_queue,
+        }
     }
 }
 

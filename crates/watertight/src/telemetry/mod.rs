@@ -1,5 +1,6 @@
 //! Logs, metrics and the panic hook: installed once per process.
 
+mod allocator;
 mod logs;
 mod panics;
 mod process;
@@ -7,6 +8,7 @@ mod prometheus;
 mod trace_field;
 
 pub(crate) use logs::{flush, set_filter};
+pub(crate) use process::resident_bytes;
 pub(crate) use prometheus::render;
 
 /// Keeps telemetry going; dropping it writes out the logs.
@@ -29,9 +31,10 @@ impl Drop for Telemetry {
     }
 }
 
-/// Reads process figures and drop counts into gauges, as before each scrape.
+/// Reads process figures, those of the allocator and drop counts into gauges, as before each scrape.
 pub(crate) fn collect() {
     process::collect();
+    allocator::collect();
     logs::collect();
 }
 

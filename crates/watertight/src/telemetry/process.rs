@@ -31,7 +31,8 @@ pub(super) fn collect() {
     }
 }
 
-fn resident_bytes() -> Option<f64> {
+/// What of the machine's memory the process takes.
+pub(crate) fn resident_bytes() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

@@ -23,13 +23,15 @@ fn child() {
     let code = match service.as_str() {
         "stuck" => stuck(&dir),
         "hanging" => hanging(&dir),
+        "tasks" => crate::tasks::service(&dir),
         _ => twice(),
     };
     // libtest would end with its own code.
     std::fs::write(dir.join("code"), format!("{code:?}")).unwrap();
 }
 
-fn args(dir: &Path, more: &[&str]) -> Vec<std::ffi::OsString> {
+/// The command line of a child; `more` comes last.
+pub(crate) fn args(dir: &Path, more: &[&str]) -> Vec<std::ffi::OsString> {
     let ready = format!("--ready-file={}", dir.join("ready.json").display());
     let fixed = [
         "child",
@@ -92,13 +94,14 @@ fn twice() -> ExitCode {
     second
 }
 
-struct Child {
+/// This test binary as another process, running one service.
+pub(crate) struct Child {
     child: ChildGuard,
     dir: TempDir,
 }
 
 impl Child {
-    fn start(service: &str) -> Self {
+    pub(crate) fn start(service: &str) -> Self {
         let dir = temp_dir();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
@@ -113,7 +116,8 @@ impl Child {
         }
     }
 
-    fn ready(&mut self) -> (SocketAddr, SocketAddr) {
+    /// The addresses of service and admin port, once it listens.
+    pub(crate) fn ready(&mut self) -> (SocketAddr, SocketAddr) {
         let path = self.dir.path().join("ready.json");
         wait_until(LIVENESS, || {
             path.exists() || self.child.try_wait().unwrap().is_some()
@@ -123,8 +127,12 @@ impl Child {
         (addr("listen"), addr("admin"))
     }
 
-    fn read(&self, file: &str) -> String {
-        std::fs::read_to_string(self.dir.path().join(file)).unwrap()
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
+        self.dir.path().join(file)
+    }
+
+    pub(crate) fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.path(file)).unwrap()
     }
 
     /// The code the service ended with.

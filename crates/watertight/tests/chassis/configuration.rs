@@ -296,7 +296,7 @@ async fn a_token_guards_all_but_metrics_and_health() {
     for path in ["/metrics", "/livez", "/readyz"] {
         assert_eq!(status(&hello.admin(path, "").await), "200", "{path}");
     }
-    for path in ["/config", "/debug/anything", "/"] {
+    for path in ["/config", "/debug/anything", "/debug/tasks", "/"] {
         for headers in [
             "",
             "authorization: Bearer s3cret-of-hello\r\n",
@@ -313,7 +313,7 @@ async fn a_token_guards_all_but_metrics_and_health() {
     assert_eq!(status(&hello.admin("/debug/anything", right).await), "404");
     assert!(
         hello
-            .metric(r#"admin_refused_total{reason="wrong_token"} 6"#)
+            .metric(r#"admin_refused_total{reason="wrong_token"} 8"#)
             .await
     );
     for second in [right, "authorization: Bearer another-s3cret!\r\n"] {

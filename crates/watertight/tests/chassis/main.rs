@@ -18,5 +18,6 @@ mod layers;
 mod process;
 mod protocols;
 mod shutdown;
+mod tasks;
 mod tls;
 mod traces;

@@ -1,19 +1,30 @@
 //! The ops thread: admin port, signals and upkeep on a runtime of their own.
 //!
 //! It answers when every worker is stuck, and it can end the process when the
-//! work runtime can't.
+//! work runtime can't. It also looks after the tasks of the whole process: which
+//! are dead, which don't go, which don't give their worker back.
+
+mod names;
+mod orphans;
+mod signals;
+mod stalled;
+mod survey;
+mod tasks;
+
+pub(crate) use survey::in_steps;
+pub(crate) use tasks::TaskWatch;
 
 use crate::config::Reloader;
 use crate::files::Asks;
 use crate::health::GrpcHealth;
 use crate::server::{PlainTcp, Routes, Server, ServerConfig};
 use crate::{ListenerTag, Readiness, Running, Scope, StartError, admin, telemetry};
-use std::io;
+use signals::Signals;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Runtime, RuntimeMetrics};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -22,8 +33,10 @@ use tokio_util::sync::CancellationToken;
 const UPKEEP: Duration = Duration::from_secs(5);
 /// How often gRPC health is brought up to date with readiness.
 const HEALTH: Duration = Duration::from_secs(1);
-/// What an orderly shutdown may take beyond its own sum of limits.
-const OVERTIME: Duration = Duration::from_secs(2);
+/// How often all tasks are looked through.
+const SURVEY: Duration = Duration::from_secs(1);
+/// How often somebody looks whether each worker gets on.
+const STALLS: Duration = Duration::from_millis(50);
 
 /// The handle of the ops thread.
 #[derive(Debug)]
@@ -91,7 +104,7 @@ struct Duty {
     health: GrpcHealth,
     signals: Signals,
     hangup: Signal,
-    work: Scope,
+    tasks: Arc<TaskWatch>,
     shutdown_max: Box<dyn Fn() -> Duration + Send>,
     reloader: Arc<Reloader>,
     files: Asks,
@@ -101,11 +114,12 @@ struct Duty {
 
 impl Ops {
     /// Starts the thread; `admin` has been bound already, so that a taken port
-    /// is an error at start.
+    /// is an error at start. `work` is the runtime on which the service runs.
     pub(crate) fn start(
         early: Early,
         admin: TcpListener,
         running: &Running,
+        work: RuntimeMetrics,
     ) -> Result<Self, StartError> {
         let Early { runtime, hangup } = early;
         let failed = |source| StartError::Thread {
@@ -117,6 +131,10 @@ impl Ops {
             let _context = runtime.0.as_ref().map(Runtime::enter);
             Signals::listen().map_err(failed)?
         };
+        let own = runtime.0.as_ref().map(Runtime::metrics);
+        let runtimes = own.into_iter().chain([work]).collect();
+        let chassis = running.configured.chassis.clone();
+        let tasks = TaskWatch::new(running.scope().name(), runtimes, chassis);
         let (sender, asked) = watch::channel("");
         let stop = CancellationToken::new();
         let duty = Duty {
@@ -125,7 +143,7 @@ impl Ops {
             health: running.health.clone(),
             signals,
             hangup,
-            work: running.scope().clone(),
+            tasks: Arc::new(tasks),
             shutdown_max: Box::new(running.shutdown_limit()),
             reloader: Arc::clone(&running.configured.reloader),
             files: running.files.asks().clone(),
@@ -174,15 +192,27 @@ impl Duty {
             metrics: false,
             ..ServerConfig::default()
         };
-        let router = admin::router(self.readiness.clone(), Arc::clone(&self.reloader));
+        let router = admin::router(
+            self.readiness.clone(),
+            Arc::clone(&self.reloader),
+            Arc::clone(&self.tasks),
+        );
         let server = Server::new(&scope, config, Routes::http(router));
         if let Err(error) = server.listen(self.admin, ListenerTag("admin"), PlainTcp) {
             tracing::error!(%error, "admin port does not work");
         }
-        let work = self.work.clone();
         scope.every("metrics upkeep", UPKEEP, move |_| {
             telemetry::upkeep();
-            metrics::gauge!("tasks").set(work.tasks() as f64);
+            async {}
+        });
+        let tasks = Arc::clone(&self.tasks);
+        scope.every("task survey", SURVEY, move |_| {
+            let tasks = Arc::clone(&tasks);
+            async move { tasks.survey().await }
+        });
+        let tasks = Arc::clone(&self.tasks);
+        scope.every("stall monitor", STALLS, move |_| {
+            tasks.look_for_stalls();
             async {}
         });
         let health = self.health.clone();
@@ -216,62 +246,4 @@ async fn notice_hangups(hangup: &mut Signal, files: &Asks) {
         files.hangup();
     }
     std::future::pending().await
-}
-
-/// The signals that end a service.
-#[derive(Debug)]
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    /// Listens from now on: before anybody is told that the service is ready,
-    /// or a signal sent right then would still end the process the hard way.
-    /// In the context of a runtime.
-    fn listen() -> io::Result<Self> {
-        let interrupt = signal(SignalKind::interrupt())?;
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Self {
-            interrupt,
-            terminate,
-        })
-    }
-
-    /// First signal: ask for shutdown. Second, or a shutdown that overstays
-    /// its limits: end the process, whatever the work runtime is doing.
-    async fn serve(
-        &mut self,
-        asked: &watch::Sender<&'static str>,
-        shutdown_max: &(dyn Fn() -> Duration + Send),
-    ) {
-        let (first, _) = self.next().await;
-        asked.send_replace(first);
-        tokio::select! {
-            (name, code) = self.next() => {
-                tracing::warn!(signal = name, "second signal, ending at once");
-                end_process(code);
-            }
-            () = tokio::time::sleep(shutdown_max() + OVERTIME) => {
-                tracing::error!("shutdown did not end in time, ending the process");
-                end_process(1);
-            }
-        }
-    }
-
-    async fn next(&mut self) -> (&'static str, i32) {
-        tokio::select! {
-            _ = self.interrupt.recv() => ("SIGINT", 130),
-            _ = self.terminate.recv() => ("SIGTERM", 143),
-        }
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the work runtime is stuck: no destructor would run"
-)]
-fn end_process(code: i32) -> ! {
-    telemetry::flush();
-    std::process::exit(code)
 }

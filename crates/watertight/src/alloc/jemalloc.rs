@@ -1,0 +1,74 @@
+//! jemalloc: its figures, and how it is made to give empty pages back.
+
+use super::Held;
+use std::sync::{Mutex, PoisonError};
+use tikv_jemalloc_ctl::{Access, AsName, Result, arenas as all, epoch, stats};
+use tikv_jemallocator::Jemalloc;
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+/// Two purges of one arena must not take the other's 0 for the setting to
+/// come back to.
+static PURGE: Mutex<()> = Mutex::new(());
+
+/// What the allocator has at this moment.
+pub(crate) fn held() -> Option<Held> {
+    let read = || -> Result<Held> {
+        // Its figures are those of the last epoch.
+        epoch::advance()?;
+        Ok(Held {
+            allocated: stats::allocated::read()?,
+            active: stats::active::read()?,
+            resident: stats::resident::read()?,
+        })
+    };
+    read().ok()
+}
+
+/// How many arenas there are.
+pub(crate) fn arenas() -> u32 {
+    all::narenas::read().unwrap_or(0)
+}
+
+/// Gives the empty pages of one arena back to the system.
+///
+/// `arena.<i>.purge` takes no value, and to call that is unsafe. To set the time
+/// after which empty pages go to 0 does the same: jemalloc gives back at once
+/// what is older. Then the time is set back.
+pub(crate) fn purge(arena: u32) {
+    let _one_at_a_time = PURGE.lock().unwrap_or_else(PoisonError::into_inner);
+    for pages in ["dirty", "muzzy"] {
+        let name = format!("arena.{arena}.{pages}_decay_ms\0");
+        let after: Result<isize> = name.name().update(0);
+        // An arena that no thread uses has no setting.
+        let Ok(after) = after else { continue };
+        if let Err(error) = name.name().write(after) {
+            tracing::error!(arena, %error, "the allocator has lost its setting");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purge_gives_back_what_was_freed_and_leaves_the_settings() {
+        let decay = || -> isize { "arena.0.dirty_decay_ms\0".name().read().unwrap() };
+        let before = decay();
+        let large = vec![1_u8; 64 << 20];
+        let with = held().unwrap();
+        assert!(with.allocated >= large.len() && with.resident >= large.len());
+        assert!(with.active >= with.allocated);
+        drop(large);
+        (0..arenas()).for_each(purge);
+        let without = held().unwrap();
+        // Other tests allocate meanwhile, but not as much.
+        assert!(
+            without.resident + (32 << 20) < with.resident,
+            "{with:?} {without:?}"
+        );
+        assert_eq!(decay(), before);
+    }
+}
