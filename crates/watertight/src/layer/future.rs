@@ -87,11 +87,17 @@ where
             },
             None => Err(this.answer.take().unwrap_or(Answer::Cancelled)),
         };
-        // The handler's future ends here, with everything it borrowed from the request.
-        this.run.set(None);
         let Some(mut running) = this.running.take() else {
             return Poll::Pending;
         };
+        // The handler's future ends here, with everything it borrowed from the
+        // request; if it is cut off, not before its scope knows why.
+        if begun && let Err(answer) = outcome {
+            running.cut_short(answer);
+            running.scope.enter(|| this.run.set(None));
+            running.note_wasted();
+        }
+        this.run.set(None);
         Poll::Ready(match outcome {
             Ok(Ok(response)) => {
                 running.note_headers(response.headers());
@@ -102,10 +108,6 @@ where
                 Err(error)
             }
             Err(answer) => {
-                if begun {
-                    running.cut_short(answer);
-                    running.note_wasted();
-                }
                 let response = answer.respond(&running.scope, running.is_grpc(), running.head);
                 running.answered = true;
                 Ok(response.map(|body| ScopeBody::ours(body, running)))

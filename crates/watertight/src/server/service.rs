@@ -237,15 +237,17 @@ impl Future for Responding {
             },
             None => Err(this.answer.take().unwrap_or(Answer::Panicked)),
         };
-        // The handler's future ends here, with everything it borrowed from the request.
-        this.run.set(None);
         let Some(mut finish) = this.finish.take() else {
             return Poll::Pending;
         };
+        // The handler's future ends here, with everything it borrowed from the
+        // request; if it is cut off, not before its scope knows why.
         if begun && let Err(answer) = outcome {
             finish.cut_short(answer);
+            finish.control.scope.enter(|| this.run.set(None));
             finish.wasted = finish.early.map(|reason| finish.wasted(reason));
         }
+        this.run.set(None);
         Poll::Ready(Ok(respond(finish, outcome)))
     }
 }

@@ -1,11 +1,12 @@
 //! Requests that end early: counted by why, labelled by route, nothing left behind.
 
 use crate::common::{Edge, LIVENESS, State, counter, fetch, grown, ms, say};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use testkit::wait_until_async;
 use testkit::wire::{END_HEADERS, END_STREAM, frame, kind, request};
-use watertight::{RequestScope, Routes, ServerConfig, axum};
-use watertight_core::{Label, Query, TaskView, census};
+use watertight::{RequestScope, Routes, Scope, ServerConfig, axum};
+use watertight_core::{CancelReason, Label, Query, TaskView, census};
 
 /// One route, named by its test: series are the process'.
 fn edge(route: &str, config: ServerConfig) -> Edge {
@@ -25,6 +26,20 @@ fn edge(route: &str, config: ServerConfig) -> Edge {
     };
     let router = axum::Router::new().route(route, axum::routing::get(hanging));
     Edge::with(config, Routes::http(router), state)
+}
+
+/// What a handler owns that asks, when it is dropped, why.
+struct Why {
+    scope: Scope,
+    told: Arc<Mutex<Vec<CancelReason>>>,
+}
+
+impl Drop for Why {
+    fn drop(&mut self) {
+        let ambient = watertight::current().and_then(|scope| scope.cancel_reason());
+        assert_eq!(ambient, self.scope.cancel_reason());
+        self.told.lock().unwrap().extend(ambient);
+    }
 }
 
 fn cancelled(route: &str, reason: &str) -> String {
@@ -77,6 +92,42 @@ async fn a_server_that_shuts_down() {
     assert!(edge.server.shutdown(Duration::ZERO).await.is_empty());
     grown(&cancelled("/shut", "shutdown"), 0).await;
     assert_eq!(counter(&wasted("/shut")), 0);
+    edge.end().await;
+}
+
+/// The handler's own destructors know it, under HTTP/1 and HTTP/2.
+#[tokio::test]
+async fn a_handler_learns_why_it_is_dropped() {
+    let told: Arc<Mutex<Vec<CancelReason>>> = Arc::default();
+    let (state, tell) = (State::default(), Arc::clone(&told));
+    let hang = state.clone();
+    let handler = async move |request: http::Request<axum::body::Body>| {
+        let _alive = hang.enter();
+        let _why = Why {
+            scope: request.scope(),
+            told: Arc::clone(&tell),
+        };
+        std::future::pending::<&'static str>().await
+    };
+    let router = axum::Router::new().route("/why", axum::routing::get(handler));
+    let edge = Edge::with(ServerConfig::default(), Routes::http(router), state);
+    let asks = "GET /why HTTP/1.1\r\nhost: t\r\n\r\n";
+    let tcp = say(edge.addr, asks).await;
+    hanging(&edge, 1).await;
+    drop(tcp);
+    edge.freed().await;
+    let mut client = edge.raw(&[]).await;
+    let head = request("GET", "/why", &[]);
+    let ask = frame(kind::HEADERS, END_HEADERS | END_STREAM, 1, &head);
+    client.send(&ask).await.unwrap();
+    hanging(&edge, 1).await;
+    drop(client);
+    edge.freed().await;
+    let late = fetch(edge.addr, "/why", "x-request-timeout: 50\r\n").await;
+    assert!(late.starts_with("HTTP/1.1 504"), "{late}");
+    edge.freed().await;
+    let (client, deadline) = (CancelReason::Client, CancelReason::Deadline);
+    assert_eq!(*told.lock().unwrap(), [client, client, deadline]);
     edge.end().await;
 }
 
