@@ -1,6 +1,6 @@
 //! The service being built: what it serves, what it runs, what it needs to be ready.
 
-use crate::client::{GrpcChannel, HttpClient};
+use crate::client::{ClassTimes, GrpcChannel, GrpcChannelBuilder, HttpClient};
 use crate::config::{Configured, Inputs, Live, NoSettings, Settings, Source};
 use crate::{ConfigError, ListenerTag, Readiness, RouteTimeouts, Scope, TlsFiles};
 use axum::response::IntoResponse;
@@ -32,6 +32,7 @@ pub struct App {
     pub(crate) scope: Scope,
     /// Client connections: closed after everything that may still call out.
     pub(crate) clients: Scope,
+    classes: ClassTimes,
     pub(crate) grpc: tonic::service::Routes,
     pub(crate) grpc_names: Vec<&'static str>,
     pub(crate) descriptors: Vec<&'static [u8]>,
@@ -59,6 +60,7 @@ impl App {
             configured: None,
             scope: Scope::root(name),
             clients: Scope::root("clients"),
+            classes: ClassTimes::default(),
             grpc: tonic::service::Routes::default(),
             grpc_names: Vec::new(),
             descriptors: Vec::new(),
@@ -96,6 +98,7 @@ impl App {
             return Ok(live);
         }
         let (configured, own) = Configured::new::<C>(&self.inputs)?;
+        self.classes.follow(&configured.chassis);
         self.configured = Some(configured);
         Ok(own)
     }
@@ -117,6 +120,7 @@ impl App {
             return Ok(configured.clone());
         }
         let (configured, _none) = Configured::new::<NoSettings>(&self.inputs)?;
+        self.classes.follow(&configured.chassis);
         self.configured = Some(configured.clone());
         Ok(configured)
     }
@@ -250,15 +254,22 @@ impl App {
     ///
     /// [`ConfigError::Url`].
     pub fn client(&self, name: &'static str, url: &str) -> Result<GrpcChannel, ConfigError> {
+        self.client_builder(name, url).connect_lazy()
+    }
+
+    /// The same with settings of its own, such as a
+    /// [`DeadlineClass`](crate::DeadlineClass), whose time is what the chassis'
+    /// settings say.
+    pub fn client_builder(&self, name: &'static str, url: &str) -> GrpcChannelBuilder {
         GrpcChannel::builder(name, url)
             .scope(self.clients.clone())
-            .connect_lazy()
+            .classes(self.classes.clone())
     }
 
     /// A pooled HTTP/1 client for services outside.
     #[must_use]
     pub fn http_client(&self, name: &'static str) -> HttpClient {
-        HttpClient::on_scope(name, self.clients.clone())
+        HttpClient::on_scope(name, self.clients.clone(), self.classes.clone())
     }
 }
 

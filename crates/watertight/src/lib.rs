@@ -51,7 +51,7 @@ pub mod testing;
 mod trace;
 
 pub use app::App;
-pub use client::{GrpcChannel, GrpcChannelBuilder, HttpClient, HttpError};
+pub use client::{DeadlineClass, GrpcChannel, GrpcChannelBuilder, HttpClient, HttpError};
 pub use crash::CrashAt;
 pub use error::{BindError, BoxError, ConfigError, StartError};
 pub use health::Readiness;

@@ -1,32 +1,43 @@
-//! A response body that ends with its call's deadline.
+//! A response body that ends with its call's deadline, or when it goes silent.
 
 use crate::Deadline;
+use crate::server::Alarm;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::time::Sleep;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
 use tonic::Status;
 
+/// As good as never; further off, an `Instant` might overflow.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
 pin_project_lite::pin_project! {
-    /// Fails with DEADLINE_EXCEEDED once the deadline has passed, and reports
-    /// every transport error as UNAVAILABLE.
+    /// Fails with DEADLINE_EXCEEDED once the deadline has passed or nothing has
+    /// come for too long, and reports every transport error as UNAVAILABLE.
+    ///
+    /// Dropping the inner body, which ends the stream at the other side, is up
+    /// to whoever holds this: tonic does at the first error.
     pub(super) struct DeadlineBody {
         #[pin]
         body: tonic::body::Body,
         deadline: Option<Deadline>,
-        // Made when the body first has to wait: most are there at once.
-        #[pin]
-        sleep: Option<Sleep>,
+        idle: Duration,
+        // Since when the reader waits for a frame; it may well do other things.
+        since: Option<Instant>,
+        alarm: Alarm,
     }
 }
 
 impl DeadlineBody {
-    pub(super) fn new(body: tonic::body::Body, deadline: Option<Deadline>) -> Self {
+    pub(super) fn new(body: tonic::body::Body, deadline: Option<Deadline>, idle: Duration) -> Self {
         Self {
             body,
             deadline,
-            sleep: None,
+            idle: idle.min(FAR),
+            since: None,
+            alarm: Alarm::default(),
         }
     }
 }
@@ -39,23 +50,18 @@ impl Body for DeadlineBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let mut this = self.project();
-        match this.body.poll_frame(cx) {
-            Poll::Ready(Some(Err(status))) => return Poll::Ready(Some(Err(broken(status)))),
-            Poll::Ready(frame) => return Poll::Ready(frame),
-            Poll::Pending => {}
+        let this = self.project();
+        if let Poll::Ready(frame) = this.body.poll_frame(cx) {
+            *this.since = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(broken)));
         }
-        let Some(deadline) = this.deadline else {
-            return Poll::Pending;
-        };
-        if this.sleep.is_none() {
-            this.sleep
-                .set(Some(tokio::time::sleep_until(deadline.instant())));
-        }
-        match this.sleep.as_pin_mut().map(|sleep| sleep.poll(cx)) {
-            Some(Poll::Ready(())) => Poll::Ready(Some(Err(late()))),
-            Some(Poll::Pending) | None => Poll::Pending,
-        }
+        let silent = *this.since.get_or_insert_with(Instant::now) + *this.idle;
+        let deadline = this.deadline.map(Deadline::instant);
+        let due = deadline.map_or(silent, |deadline| deadline.min(silent));
+        ready!(this.alarm.poll(due, cx));
+        let is_late = deadline == Some(due);
+        let status = if is_late { late() } else { went_silent() };
+        Poll::Ready(Some(Err(status)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -72,7 +78,49 @@ pub(super) fn late() -> Status {
     Status::deadline_exceeded("deadline passed while waiting for the answer")
 }
 
+/// The peer brought nothing for too long.
+fn went_silent() -> Status {
+    Status::deadline_exceeded("the stream brought nothing for too long")
+}
+
 /// The transport broke: whether the call was done is unknown.
 pub(super) fn broken(status: Status) -> Status {
     Status::unavailable(status.message().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt as _;
+    use futures_util::stream;
+    use http_body_util::{BodyExt as _, StreamBody};
+
+    /// A body that brings a frame every so often, and one that reads it.
+    async fn read(every: Duration, frames: u32, deadline: Option<Deadline>) -> Result<u32, Status> {
+        let frames = stream::iter(0..frames).then(move |_| async move {
+            tokio::time::sleep(every).await;
+            Ok::<_, Status>(Frame::data(Bytes::from_static(b"x")))
+        });
+        let body = tonic::body::Body::new(StreamBody::new(Box::pin(frames)));
+        let mut body = std::pin::pin!(DeadlineBody::new(body, deadline, Duration::from_secs(10)));
+        let mut read = 0;
+        while let Some(frame) = body.frame().await {
+            frame?;
+            read += 1;
+            // What the reader does meanwhile is not the stream's silence.
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        Ok(read)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_may_be_quiet_but_not_for_too_long() {
+        let (lively, quiet) = (Duration::from_secs(9), Duration::from_secs(11));
+        assert_eq!(read(lively, 5, None).await.unwrap(), 5);
+        let silent = read(quiet, 5, None).await.unwrap_err();
+        assert_eq!(silent.message(), went_silent().message());
+        let soon = Deadline::after(Duration::from_secs(100));
+        let ended = read(lively, 5, Some(soon)).await.unwrap_err();
+        assert_eq!(ended.message(), late().message());
+    }
 }

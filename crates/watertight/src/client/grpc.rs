@@ -2,7 +2,10 @@
 
 use super::deadline_body::{DeadlineBody, late};
 use super::exec::{Calls, ScopeExec};
-use super::{CONNECT_TIMEOUT, Margin, TIMEOUT_DEFAULT, ambient_deadline};
+use super::{
+    CONNECT_TIMEOUT, ClassTimes, DeadlineClass, Margin, STREAM_IDLE, TIMEOUT_DEFAULT,
+    ambient_deadline,
+};
 use crate::{ConfigError, Deadline, Scope, format_grpc_timeout, parse_grpc_timeout};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
@@ -31,8 +34,10 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Each call is bound by the earlier of the ambient scope's deadline and the
 /// request's own `grpc-timeout`. The next hop is told what is left, less a
 /// margin of 5 ms (a tenth on short deadlines); a call with nothing left fails
-/// with DEADLINE_EXCEEDED and touches no network. A call without any deadline
-/// waits 30 s for its response headers. The ambient scope's trace goes along
+/// with DEADLINE_EXCEEDED and touches no network. A [`DeadlineClass`] bounds it
+/// further. A call without any deadline waits 30 s for its response headers. A
+/// response whose body then brings nothing for 15 minutes, while it is waited
+/// for, ends as DEADLINE_EXCEEDED. The ambient scope's trace goes along
 /// in `traceparent`.
 ///
 /// Errors of the transport are UNAVAILABLE: whether the call was done is not
@@ -51,6 +56,9 @@ pub struct GrpcChannel {
 struct Shared {
     name: &'static str,
     margin: Margin,
+    class: Option<DeadlineClass>,
+    classes: ClassTimes,
+    stream_idle: Duration,
     connections: Box<[Connection]>,
     next: AtomicUsize,
 }
@@ -70,6 +78,9 @@ pub struct GrpcChannelBuilder {
     url: String,
     connections: usize,
     margin: Margin,
+    class: Option<DeadlineClass>,
+    classes: ClassTimes,
+    stream_idle: Duration,
     scope: Option<Scope>,
     batch_writes: bool,
 }
@@ -87,6 +98,27 @@ impl GrpcChannelBuilder {
     /// as "not yet", and must come back in time.
     pub fn margin(mut self, min: Duration) -> Self {
         self.margin = Margin::AtLeast(min);
+        self
+    }
+
+    /// Bounds each call, its whole response included, by the time of a class where
+    /// the caller has more. Default: the caller's deadline alone.
+    pub fn class(mut self, class: DeadlineClass) -> Self {
+        self.class = Some(class);
+        self
+    }
+
+    /// How long a response's body may bring nothing while it is waited for; then
+    /// it ends as DEADLINE_EXCEEDED. Default: 15 minutes. For streams that are
+    /// never quiet for long, such as those with heartbeats, choose less.
+    pub fn stream_idle(mut self, limit: Duration) -> Self {
+        self.stream_idle = limit;
+        self
+    }
+
+    /// Where the times of classes come from.
+    pub(crate) fn classes(mut self, classes: ClassTimes) -> Self {
+        self.classes = classes;
         self
     }
 
@@ -144,6 +176,9 @@ impl GrpcChannelBuilder {
         let shared = Shared {
             name: self.name,
             margin: self.margin,
+            class: self.class,
+            classes: self.classes,
+            stream_idle: self.stream_idle,
             connections,
             next: AtomicUsize::new(0),
         };
@@ -162,6 +197,9 @@ impl GrpcChannel {
             url: url.to_owned(),
             connections: 1,
             margin: Margin::default(),
+            class: None,
+            classes: ClassTimes::default(),
+            stream_idle: STREAM_IDLE,
             scope: None,
             batch_writes: true,
         }
@@ -193,6 +231,17 @@ impl GrpcChannel {
     }
 }
 
+impl Shared {
+    /// The earlier of the caller's deadline and the class'.
+    fn bound(&self, deadline: Option<Deadline>) -> Option<Deadline> {
+        let Some(class) = self.class else {
+            return deadline;
+        };
+        let own = Deadline::after(self.classes.of(class));
+        Some(deadline.map_or(own, |deadline| deadline.min(own)))
+    }
+}
+
 impl Service<Request<Body>> for GrpcChannel {
     type Response = Response<Body>;
     type Error = Status;
@@ -206,7 +255,7 @@ impl Service<Request<Body>> for GrpcChannel {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let deadline = match deadline(request.headers()) {
-            Ok(deadline) => deadline,
+            Ok(deadline) => self.shared.bound(deadline),
             Err(status) => return Box::pin(std::future::ready(Err(status))),
         };
         if let Some(deadline) = deadline {
@@ -222,12 +271,16 @@ impl Service<Request<Body>> for GrpcChannel {
         crate::trace::send(request.headers_mut());
         let connection = self.pick();
         let (channel, counted) = (connection.channel.clone(), connection.calls.begin());
+        let idle = self.shared.stream_idle;
         Box::pin(async move {
             // Until the headers of the answer: a stream that stays open holds up nobody.
             let _counted = counted;
             let until = deadline.unwrap_or_else(|| Deadline::after(TIMEOUT_DEFAULT));
             match until.run(send(channel, request)).await {
-                Ok(answer) => Ok(answer?.map(|body| Body::new(DeadlineBody::new(body, deadline)))),
+                Ok(answer) => {
+                    let bounded = |body| Body::new(DeadlineBody::new(body, deadline, idle));
+                    Ok(answer?.map(bounded))
+                }
                 Err(_passed) => Err(late()),
             }
         })

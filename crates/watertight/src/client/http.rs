@@ -1,7 +1,9 @@
 //! A pooled HTTP/1 client for services outside.
 
 use super::exec::ScopeExec;
-use super::{CONNECT_TIMEOUT, TIMEOUT_DEFAULT, ambient_deadline, for_next_hop};
+use super::{
+    CONNECT_TIMEOUT, ClassTimes, DeadlineClass, TIMEOUT_DEFAULT, ambient_deadline, for_next_hop,
+};
 use crate::{BoxError, Deadline, Scope};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
@@ -22,7 +24,8 @@ const BODY_MAX: usize = 1024 * 1024;
 
 /// An HTTP/1 client; clones share its pool.
 ///
-/// Each call is bound by the ambient scope's deadline, or 30 s without one,
+/// Each call is bound by the ambient scope's deadline and by its
+/// [`DeadlineClass`], if it has one, or by 30 s without either,
 /// from connecting to the last byte of the body; the peer is told what is
 /// left in `x-request-timeout` (milliseconds), and which trace it works for in
 /// `traceparent`.
@@ -35,6 +38,8 @@ const BODY_MAX: usize = 1024 * 1024;
 pub struct HttpClient {
     name: &'static str,
     client: Client<HttpConnector, Full<Bytes>>,
+    class: Option<DeadlineClass>,
+    classes: ClassTimes,
 }
 
 /// Why an HTTP call gave no response. Whatever the status, a response is `Ok`.
@@ -93,10 +98,10 @@ impl HttpClient {
     /// A client with a scope of its own, which ends with the last clone.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        Self::on_scope(name, Scope::root(name))
+        Self::on_scope(name, Scope::root(name), ClassTimes::default())
     }
 
-    pub(crate) fn on_scope(name: &'static str, scope: Scope) -> Self {
+    pub(crate) fn on_scope(name: &'static str, scope: Scope, classes: ClassTimes) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -106,7 +111,31 @@ impl HttpClient {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(IDLE_MAX)
             .build(connector);
-        Self { name, client }
+        Self {
+            name,
+            client,
+            class: None,
+            classes,
+        }
+    }
+
+    /// The same client, pool included, whose calls are bound by the time of a
+    /// class where the caller has more.
+    #[must_use]
+    pub fn class(mut self, class: DeadlineClass) -> Self {
+        self.class = Some(class);
+        self
+    }
+
+    fn deadline(&self) -> Deadline {
+        let class = self
+            .class
+            .map(|class| Deadline::after(self.classes.of(class)));
+        match (ambient_deadline(), class) {
+            (Some(ambient), Some(class)) => ambient.min(class),
+            (Some(only), None) | (None, Some(only)) => only,
+            (None, None) => Deadline::after(TIMEOUT_DEFAULT),
+        }
     }
 
     /// Sends `request` (with an absolute `http://` URI) and reads the whole answer.
@@ -121,7 +150,7 @@ impl HttpClient {
     /// is unknown then.
     pub async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let client = self.name;
-        let deadline = ambient_deadline().unwrap_or_else(|| Deadline::after(TIMEOUT_DEFAULT));
+        let deadline = self.deadline();
         let Some(left) = deadline.left() else {
             return Err(HttpError::Expired { client });
         };

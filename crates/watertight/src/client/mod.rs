@@ -1,11 +1,14 @@
 //! Clients: gRPC channels and a pooled HTTP/1 client, both bound by the ambient deadline.
 
+mod class;
 mod deadline_body;
 mod exec;
 mod grpc;
 mod http;
 
 pub use self::http::{HttpClient, HttpError};
+pub(crate) use class::ClassTimes;
+pub use class::DeadlineClass;
 pub use grpc::{GrpcChannel, GrpcChannelBuilder};
 
 use crate::Deadline;
@@ -19,6 +22,9 @@ const MARGIN_MAX: Duration = Duration::from_millis(5);
 const MARGIN_SHARE: u32 = 10;
 /// A wide margin has its bound too: nobody answers for half a second.
 const WIDE_MARGIN_MAX: Duration = Duration::from_millis(500);
+/// How long a response's body may bring nothing while somebody waits for it. Longer
+/// than any stream that is merely quiet: those end at the server before.
+const STREAM_IDLE: Duration = Duration::from_secs(15 * 60);
 /// How long a TCP connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 

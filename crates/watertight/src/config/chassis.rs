@@ -58,6 +58,18 @@ crate::settings! {
         pub stream_timeout_max: Duration = default("1h").range("100ms", "7d").live()
             .breaks("watchers must come back all the time", "streams that nobody reads any more pile up")
             .metric("server_connections"),
+        /// The longest a call of class `cache` takes, whatever its caller has left: lookups that one can do without.
+        pub deadline_cache: Duration = default("100ms").range("1ms", "1m").live()
+            .breaks("lookups that would have come fail", "callers wait for what they could do without")
+            .metric("server_requests_cancelled_total"),
+        /// The longest a call of class `rpc` takes, whatever its caller has left: calls to other services.
+        pub deadline_rpc: Duration = default("500ms").range("1ms", "10m").live()
+            .breaks("slow but healthy calls fail", "a service that hangs holds up all its callers")
+            .metric("server_requests_cancelled_total"),
+        /// The longest a call of class `batch` takes, whatever its caller has left: work on many things at once.
+        pub deadline_batch: Duration = default("5s").range("1ms", "1h").live()
+            .breaks("large batches never get done", "a batch that hangs is noticed late")
+            .metric("server_requests_cancelled_total"),
         /// At shutdown: how long to report "not ready" before accepting stops.
         pub unready: Duration = default("1s").range("0s", "10m").live()
             .breaks("balancers still send requests when the port closes: connection refused during deployments", "deployments take longer")

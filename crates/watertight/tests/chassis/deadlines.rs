@@ -61,24 +61,6 @@ async fn the_earlier_of_scope_and_request_wins() {
 }
 
 #[tokio::test]
-async fn a_call_with_nothing_left_touches_no_network() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let channel = GrpcChannel::connect_lazy("nobody", &url).unwrap();
-    let scope = Scope::root("test").with_deadline(Deadline::after(Duration::ZERO));
-    let error = scope
-        .ambient(call(channel, "Say", String::new()))
-        .await
-        .unwrap_err();
-    assert_eq!(error.code(), Code::DeadlineExceeded);
-    tokio::select! {
-        biased;
-        connected = listener.accept() => panic!("connected: {connected:?}"),
-        () = tokio::task::yield_now() => {}
-    }
-}
-
-#[tokio::test]
 async fn a_server_that_never_answers_is_given_up_at_the_deadline() {
     // Accepts, and says nothing: neither HTTP nor an error.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -10,6 +10,7 @@ mod answers;
 mod bad_requests;
 mod cancels;
 mod children;
+mod clients;
 mod common;
 mod configuration;
 mod deadlines;
