@@ -27,6 +27,9 @@ const COUNTS: [f64; 12] = [
 static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Installs the recorder; where another one is installed already, `/metrics` stays empty.
+///
+/// To build it calibrates the processor's counter, once for the process: polls,
+/// which are timed by the same counter, never wait for that.
 pub(super) fn install() {
     HANDLE.get_or_init(|| {
         // Explicit buckets for every histogram: without them the exporter makes

@@ -1,7 +1,7 @@
 //! What the admin port of a real process tells of its tasks.
 
 use crate::children::{Child, args};
-use crate::common::{LIVENESS, get, http1};
+use crate::common::{LIVENESS, app, get, http1};
 use futures_util::future::join_all;
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -12,12 +12,12 @@ use std::time::Duration;
 use testkit::wait_until_async;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use watertight::axum::Router;
 use watertight::axum::body::Body;
 use watertight::axum::extract::Path as Part;
 use watertight::axum::routing::get as on_get;
-use watertight::{App, Scope, run_from};
+use watertight::{App, DetachedLimits, Scope, run_from};
 
 /// How many tasks a page has to cope with.
 const MANY: usize = 120_000;
@@ -25,10 +25,19 @@ const MANY: usize = 120_000;
 /// A service that does with its tasks what it should not.
 pub(crate) fn service(dir: &Path) -> ExitCode {
     let release = dir.join("release");
-    run_from("tasks", args(dir, &["--workers", "2"]), async |app: App| {
-        let scope = app.scope().clone();
-        Ok(app.http(routes(scope, release.into())))
-    })
+    let flags = [
+        ["--workers", "2"],
+        ["--blocking-threads", "1"],
+        ["--blocking-queue", "0"],
+    ];
+    run_from(
+        "tasks",
+        args(dir, flags.as_flattened()),
+        async |app: App| {
+            let scope = app.scope().clone();
+            Ok(app.http(routes(scope, release.into())))
+        },
+    )
 }
 
 fn routes(scope: Scope, release: Arc<Path>) -> Router {
@@ -246,6 +255,10 @@ async fn what_does_not_go_when_it_is_cancelled_is_a_straggler() {
         (&"stubborn".into(), &"blocking".into())
     );
     assert_eq!(task["cancelled"], true);
+    // The only thread is taken, and nobody may wait for it: as the settings say.
+    do_it(listen, "/stubborn").await;
+    let refused = metric(admin, r#"blocking_refused_total{task="stubborn"}"#).await;
+    assert_eq!(refused, Some(1.0));
     wait_until_async(LIVENESS, async || {
         metric(admin, "task_stragglers_total").await == Some(1.0)
     })
@@ -261,6 +274,29 @@ async fn what_does_not_go_when_it_is_cancelled_is_a_straggler() {
         metric(admin, "tasks_stragglers").await == Some(0.0)
     })
     .await;
+}
+
+#[tokio::test]
+async fn work_after_the_response_is_done_before_the_service_ends() {
+    let (sent, mut seen) = mpsc::channel(1);
+    let app = app(&[]);
+    let audit = app.detached("audit", sent, DetachedLimits::default());
+    let handler = on_get(async move || {
+        let scope = watertight::current().unwrap();
+        let taken = audit.detach(&scope, LIVENESS, |sent, snapshot| async move {
+            sent.send(snapshot.trace()).await.unwrap();
+        });
+        assert_eq!(taken, Ok(()));
+    });
+    let running = app.http(Router::new().route("/", handler)).start().await;
+    let running = running.unwrap();
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let answer = get(running.addr(), "/", &format!("traceparent: {trace}\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let stragglers = running.shutdown().await;
+    assert!(stragglers.is_empty(), "{stragglers}");
+    let of = seen.try_recv().unwrap().unwrap();
+    assert_eq!(of.trace_id().to_string(), trace[3..35]);
 }
 
 #[tokio::test]
