@@ -70,8 +70,8 @@ impl<S: Send + Sync> FromRequestParts<S> for ListenerTag {
 pub trait RequestScope {
     /// The request's scope.
     ///
-    /// A request that did not come through the chassis' server gets the
-    /// ambient scope, or a fresh one with ten seconds.
+    /// A request that came neither through the chassis' server nor through a
+    /// [`crate::ScopeLayer`] gets the ambient scope, or a fresh one with ten seconds.
     fn scope(&self) -> Scope;
 
     /// What is known about the connection; `None` if the request did not come

@@ -18,6 +18,9 @@ const CONNECTIONS: usize = 4;
 /// streams that may be set (8,000) each has half of what it carries, since
 /// watches end unevenly.
 const WATCH_CONNECTIONS: usize = 63;
+/// When a watch is given up that brings nothing: beyond `events_idle`, whatever that
+/// is set to, which ends it in order.
+const WATCH_IDLE_MAX: Duration = Duration::from_secs(25 * 3600);
 /// What orders is told less of the time that is left, at least: within it the
 /// answer PENDING must come back, be turned into JSON and be sent.
 const MARGIN_MIN: Duration = Duration::from_millis(50);
@@ -47,6 +50,7 @@ impl Orders {
             .connect_lazy()?;
         let watches = GrpcChannel::builder("orders watches", url)
             .connections(WATCH_CONNECTIONS)
+            .stream_idle(WATCH_IDLE_MAX)
             .connect_lazy()?;
         Ok(Self {
             calls: client(calls),
