@@ -3,8 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use watertight::CrashAt;
-use watertight::config::{Checks, Url};
+use watertight::config::{Bytes, Checks, Url};
 
+use crate::audit::AuditLimits;
 use crate::service::{Bounds, Settings};
 
 watertight::settings! {
@@ -55,6 +56,18 @@ watertight::settings! {
         pub retention: Duration = default("90d").range("1m", "3650d")
             .breaks("customers can neither see nor cancel what they bought", "the database grows by every order of that time")
             .metric("orders_deleted_total, watertight_store_file_bytes"),
+        /// How long the audit line of an order may take from the order's end until it is written; then it is given up.
+        pub audit_timeout: Duration = default("300ms").range("10ms", "1m")
+            .breaks("lines are missing whenever the disk is slow", "lines of a stuck disk pile up to audit_queue")
+            .metric("detached_total, orders_audit_lines_total"),
+        /// Audit lines that may wait to be written; one more is dropped.
+        pub audit_queue: u32 = default("1024").range("1", "1000000")
+            .breaks("lines are missing after a burst", "a stuck disk makes that many pile up, about 500 bytes each")
+            .metric("orders_audit_lines_total"),
+        /// Size at which audit.jsonl becomes audit.jsonl.1, in place of the one before.
+        pub audit_bytes_max: Bytes = default("16MiB").range("4KiB", "1GiB")
+            .breaks("what happened yesterday is gone", "the data directory takes twice as much on top of the database")
+            .metric("orders_audit_lines_total"),
         /// Die with SIGKILL when POINT is passed the Nth time.
         pub(crate) crash_at: Option<CrashAt> = optional().hidden(),
     }
@@ -79,6 +92,14 @@ impl Cfg {
         Bounds {
             jobs_max: count(self.jobs_max),
             watchers_max: count(self.watchers_max),
+        }
+    }
+
+    pub(crate) fn audit(&self) -> AuditLimits {
+        AuditLimits {
+            within: self.audit_timeout,
+            waiting: usize::try_from(self.audit_queue).unwrap_or(usize::MAX),
+            bytes_max: self.audit_bytes_max.0,
         }
     }
 

@@ -5,7 +5,8 @@
 //! order doesn't come about is given back. [`service::Saga`] says how.
 //!
 //! `api` translates between gRPC and the shop's words, [`service`] has the rules,
-//! [`store`] makes each step durable, [`clients`] speak to inventory and payments.
+//! [`store`] makes each step durable, [`clients`] speak to inventory and payments,
+//! [`audit`] writes a line for each order at its end.
 //!
 //! What is not there: no transaction over services, no state of an order that
 //! isn't in the store, no saga that belongs to a request, no second job for one
@@ -19,6 +20,7 @@ use watertight::{App, BoxError, ConfigError, CrashAt, GrpcChannel, Scope};
 use watertight_store::Options;
 
 pub mod api;
+pub mod audit;
 pub mod clients;
 mod config;
 pub mod model;
@@ -27,6 +29,7 @@ pub mod store;
 
 pub use config::Cfg;
 
+use audit::Audit;
 use clients::{InventoryClient, PaymentsClient};
 use service::{Orders, Parts};
 use store::{OrderStore, SqliteOrders};
@@ -65,6 +68,7 @@ pub async fn build(mut app: App) -> Result<App, BoxError> {
     };
     let store: Arc<dyn OrderStore> = Arc::new(SqliteOrders::open(options)?);
     let closing = Arc::clone(&store);
+    let audit = Audit::to(&cfg.data, app.scope(), cfg.audit());
     let orders = Orders::new(Parts {
         store,
         stock: Arc::new(InventoryClient::new(channel(
@@ -77,6 +81,7 @@ pub async fn build(mut app: App) -> Result<App, BoxError> {
         )?)),
         scope: app.scope().clone(),
         settings: cfg.settings(),
+        audit,
         faults,
     });
     follow(&live, app.scope(), orders.clone());

@@ -12,6 +12,7 @@ mod http;
 mod imports;
 mod input;
 mod large;
+mod leaving;
 mod orders;
 mod process;
 #[path = "../../examples/import_load/rows.rs"]

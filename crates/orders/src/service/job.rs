@@ -9,6 +9,7 @@ use watertight_core::Deadline;
 use super::desk::Job;
 use super::orders::Inner;
 use super::{After, Backoff, Call, Next, Refusal, Reply, Saga, Step};
+use crate::audit::Entry;
 use crate::model::{FirstEnd, Order, Priced, State};
 use crate::store::{Advance, Advanced, Claimed, StoreError};
 
@@ -220,7 +221,16 @@ impl Worker {
         }
         if self.order.state.is_end() {
             self.shop.meters.ended(&self.order);
+            self.audit();
         }
+    }
+
+    /// Under the scope of the job, which is in the trace of the request that
+    /// began it; the request itself may be gone.
+    fn audit(&self) {
+        let parts = &self.shop.parts;
+        let scope = watertight_core::current().unwrap_or_else(|| parts.scope.clone());
+        parts.audit.note(&scope, Entry::of(&self.order));
     }
 
     fn note(&mut self, step: Step, updated_ms: i64, cancel_requested: bool) {

@@ -12,6 +12,7 @@ use super::meters::Meters;
 use super::places::Places;
 use super::trouble::{Failing, Told};
 use super::{Bounds, Refused, Settings, Stock, Till};
+use crate::audit::Audit;
 use crate::model::Order;
 use crate::store::{Listing, OrderStore, Owner};
 
@@ -27,6 +28,8 @@ pub struct Parts {
     pub scope: Scope,
     /// Bounds and times; see [`Orders::set_bounds`] for those that change.
     pub settings: Settings,
+    /// Told of each order that comes to an end.
+    pub audit: Audit,
     /// Crash points of tests.
     pub faults: Faults,
 }

@@ -22,8 +22,8 @@ pub(super) struct Shop {
     pub(super) fake: Fake,
     pub(super) client: OrdersServiceClient<Channel>,
     pub(super) orders: Running,
+    pub(super) dir: TempDir,
     _fakes: Running,
-    _dir: TempDir,
 }
 
 impl Shop {
@@ -66,8 +66,8 @@ impl Shop {
             fake,
             client,
             orders,
+            dir,
             _fakes: fakes,
-            _dir: dir,
         }
     }
 

@@ -106,6 +106,7 @@ async fn place_many(calls_max: usize) -> Arc<Counted> {
         till: counted.clone(),
         scope: shop.scope.clone(),
         settings,
+        audit: Audit::off(),
         faults: Faults::none(),
     });
     let placing = (0..50).map(|i| {

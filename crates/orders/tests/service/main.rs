@@ -8,6 +8,7 @@ mod counter;
 #[path = "../common/fake.rs"]
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod fake;
+mod leaving;
 mod placing;
 mod reading;
 mod recovery;

@@ -57,6 +57,7 @@ async fn another_process_waits_for_the_lease_and_a_stale_fence_stops() {
         till: Arc::new(fake.clone()),
         scope: first.scope.clone(),
         settings: Settings::default(),
+        audit: Audit::off(),
         faults: Faults::none(),
     });
     second.sweep().await.unwrap();

@@ -9,6 +9,7 @@ pub(super) use super::counter::OneCounter;
 pub(super) use super::fake::{Fake, Fate};
 pub(super) use super::world::{Goods, Purse};
 pub(super) use futures_core::future::BoxFuture;
+pub(super) use orders::audit::Audit;
 pub(super) use orders::model::{Line, NewOrder, Order, Reason, State};
 pub(super) use orders::service::{Call, Orders, Parts, Refused, Settings};
 pub(super) use orders::store::{
@@ -66,6 +67,7 @@ impl Shop {
             till: Arc::new(fake.clone()),
             scope: scope.clone(),
             settings,
+            audit: Audit::off(),
             faults: Faults::none(),
         });
         Self {
