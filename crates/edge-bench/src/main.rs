@@ -17,6 +17,7 @@ mod load;
 mod process;
 mod rest;
 mod serve;
+mod shutdown;
 mod spin;
 mod system;
 mod tls;
@@ -31,6 +32,8 @@ use clap::Parser as _;
 enum Cli {
     /// Measures everything and writes the page
     Run(bench::RunArgs),
+    /// Tells servers to end while clients hold on
+    Shutdown(shutdown::ShutdownArgs),
     /// Serves until killed
     Serve(serve::ServeArgs),
     /// Loads a server by hand-made requests
@@ -49,6 +52,7 @@ impl Cli {
     fn run(self) -> Result<ExitCode, error::Error> {
         match self {
             Self::Run(args) => bench::run(&args)?,
+            Self::Shutdown(args) => return shutdown::shutdown(&args),
             Self::Serve(args) => return serve::serve(args),
             Self::Load(args) => tell(&load::load(&args)?),
             Self::Idle(args) => idle::idle(&args)?,
@@ -68,7 +72,7 @@ fn tell(figures: &impl serde::Serialize) {
 fn main() -> ExitCode {
     system::raise_open_files();
     let cli = Cli::parse();
-    if !matches!(cli, Cli::Run(_)) {
+    if !matches!(cli, Cli::Run(_) | Cli::Shutdown(_)) {
         process::end_with_parent();
     }
     match cli.run() {

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     net::SocketAddr,
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -190,6 +190,24 @@ impl Server {
         if let Some(pid) = pid {
             let _gone = kill_process(pid, Signal::KILL);
         }
+    }
+
+    /// Tells it to end, and waits for that; `None` if it had to be killed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is killed, but not waited for.
+    pub(crate) async fn terminate(mut self, limit: Duration) -> Option<ExitStatus> {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // It isn't reaped yet, so the pid is still its own.
+            let _gone = kill_process(pid, Signal::TERM);
+        }
+        let ended = timeout(limit, self.child.wait()).await;
+        if ended.is_err() {
+            let _gone = self.child.kill().await;
+        }
+        ended.ok()?.ok()
     }
 
     /// Its resident memory; 0 if it is gone.
