@@ -12,6 +12,7 @@ use crate::{
     serve::{self, ServeArgs},
     soak::{self, KillArgs},
     stage::DemoError,
+    storm::{self, RelayArgs, StormArgs},
     verify::{self, VerifyArgs},
 };
 
@@ -36,12 +37,17 @@ enum Command {
     /// Tests that take long and kill
     #[command(subcommand)]
     Soak(Soak),
+    /// Clients leave at random moments; nothing of their requests may be left
+    Storm(StormArgs),
     /// Measures
     #[command(subcommand)]
     Bench(Bench),
     /// One service in this process
     #[command(hide = true)]
     Serve(ServeArgs),
+    /// A service that hands calls on, to measure how they are cancelled
+    #[command(hide = true)]
+    Relay(RelayArgs),
     /// The reference of all settings, as docs/configuration.md has it
     #[command(hide = true)]
     Configuration,
@@ -66,9 +72,11 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
         Some(Command::Serve(args)) => serve::serve(args),
+        Some(Command::Relay(args)) => storm::relay(args),
         Some(Command::Configuration) => print_configuration(),
         Some(Command::Verify(args)) => block_on(verify::verify(args)),
         Some(Command::Soak(Soak::Kill(args))) => block_on(soak::kill(args)),
+        Some(Command::Storm(args)) => block_on(storm::storm(args)),
         Some(Command::Bench(Bench::Shop(args))) => block_on(bench::shop(args)),
         None => block_on(run::run(cli.run)),
     }

@@ -6,7 +6,7 @@
 //! else.
 //!
 //! ```text
-//! cli ─► run, verify, soak, bench ─► stage ─► supervise   processes, ports, data directory
+//! cli ─► run, verify, soak, storm, bench ─► stage ─► supervise   processes, ports, data directory
 //!                                          ├► load        customers: open and closed loop
 //!                                          ├► settle      resolve what is unknown
 //!                                          └► shop, check read everything, compare
@@ -35,6 +35,7 @@ mod shop;
 mod signals;
 mod soak;
 mod stage;
+mod storm;
 mod supervise;
 mod verify;
 

@@ -35,7 +35,7 @@ pub(crate) fn serve(args: ServeArgs) -> ExitCode {
 
 /// Starts the thread that waits for the end of stdin. Nobody joins it: it sits
 /// in a read that only the parent can end, and dies with the process.
-fn watch_stdin() -> std::io::Result<()> {
+pub(crate) fn watch_stdin() -> std::io::Result<()> {
     let wait = || {
         let mut nothing = [0; 64];
         let mut stdin = std::io::stdin().lock();

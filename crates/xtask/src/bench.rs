@@ -30,8 +30,8 @@ pub(crate) fn shop_flags(flags: Vec<OsString>) -> Vec<OsString> {
     with_out(flags, SHOP_RESULTS)
 }
 
-/// Builds the edge's bench and becomes it. Returns only if it can't.
-pub(crate) fn edge(workspace: &Workspace, flags: Vec<OsString>) -> Error {
+/// Builds the edge's bench and becomes `edge-bench WORD FLAGS`. Returns only if it can't.
+pub(crate) fn edge(workspace: &Workspace, word: &str, flags: Vec<OsString>) -> Error {
     let mut cargo = process::cargo();
     cargo.args(["build", "--release", "--locked", "--package", "edge-bench"]);
     if let Err(error) = process::run(cargo.current_dir(&workspace.root), BUILD_LIMIT) {
@@ -40,8 +40,8 @@ pub(crate) fn edge(workspace: &Workspace, flags: Vec<OsString>) -> Error {
     let mut command =
         std::process::Command::new(workspace.target.join("release").join("edge-bench"));
     let source = command
-        .arg("run")
-        .args(edge_flags(flags))
+        .arg(word)
+        .args(flags)
         .current_dir(&workspace.root)
         .exec();
     Error::Start {
@@ -51,7 +51,7 @@ pub(crate) fn edge(workspace: &Workspace, flags: Vec<OsString>) -> Error {
 }
 
 /// Figures of some parts only don't replace the page of all.
-fn edge_flags(flags: Vec<OsString>) -> Vec<OsString> {
+pub(crate) fn edge_flags(flags: Vec<OsString>) -> Vec<OsString> {
     let is_part = |flag: &OsString| flag.to_string_lossy().starts_with("--only");
     if flags.iter().any(is_part) {
         return flags;

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Error;
 use crate::workspace::Workspace;
-use crate::{bench, ci, clients, docs, readme, shop, test, tidy};
+use crate::{bench, ci, clients, docs, readme, scope, shop, test, tidy};
 
 /// Development commands of the Watertight workspace.
 #[derive(Debug, Parser)]
@@ -32,6 +32,14 @@ enum Command {
     Readme,
     /// Writes the pages that are made from the code: docs/configuration.md.
     Docs,
+    /// Clients leave 100,000 requests at random moments; nothing of them may be left.
+    ///
+    /// All flags go to `demo storm`, for example --requests 3000 --json.
+    Storm {
+        /// Flags of `demo storm`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
     /// Long runs against the shop.
     Soak {
         #[command(subcommand)]
@@ -51,6 +59,14 @@ enum Soak {
     /// All flags go to `demo soak kill`, for example --cycles 10 --json.
     Kill {
         /// Flags of `demo soak kill`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
+    /// Shuts a server down under clients that don't want to go, again and again.
+    ///
+    /// All flags go to `edge-bench shutdown`, for example --runs 100.
+    Shutdown {
+        /// Flags of `edge-bench shutdown`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<OsString>,
     },
@@ -74,6 +90,12 @@ enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<OsString>,
     },
+    /// Measures what a scope, a task, a poll and a snapshot cost beside tokio's own.
+    Scope {
+        /// Where the figures go.
+        #[arg(long, default_value = "docs/results/scope.md")]
+        out: PathBuf,
+    },
     /// Measures a cold release build of the demo into an empty directory.
     Build {
         /// Where the figures go.
@@ -93,6 +115,10 @@ impl Cli {
             Command::Clients => Ok(clients::run(&workspace)),
             Command::Readme => Ok(readme::run(&workspace)),
             Command::Docs => docs::run(&workspace),
+            Command::Storm { flags } => Err(shop::exec(&workspace, &["storm"], flags)),
+            Command::Soak {
+                what: Soak::Shutdown { flags },
+            } => Err(bench::edge(&workspace, "shutdown", flags)),
             Command::Soak {
                 what: Soak::Kill { flags },
             } => Err(shop::exec(&workspace, &["soak", "kill"], flags)),
@@ -105,7 +131,10 @@ impl Cli {
             )),
             Command::Bench {
                 what: Bench::Edge { flags },
-            } => Err(bench::edge(&workspace, flags)),
+            } => Err(bench::edge(&workspace, "run", bench::edge_flags(flags))),
+            Command::Bench {
+                what: Bench::Scope { out },
+            } => scope::bench(&workspace, &out),
             Command::Bench {
                 what: Bench::Build { out },
             } => bench::build(&workspace, &out),

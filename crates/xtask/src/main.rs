@@ -20,6 +20,7 @@ mod openapi;
 mod process;
 mod readme;
 mod report;
+mod scope;
 mod shop;
 mod test;
 mod tidy;

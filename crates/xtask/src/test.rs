@@ -18,6 +18,12 @@ const SOAK_LIMIT: Duration = Duration::from_secs(3 * 60);
 /// One cycle: start, load, kill, and at most 60 s until the shop has settled.
 const CYCLE_LIMIT: Duration = Duration::from_secs(75);
 
+/// Requests of the short storm, and what it measures latency on.
+const STORM: [&str; 6] = ["storm", "--json", "--requests", "3000", "--samples", "200"];
+
+/// It takes half a minute; four shops are opened in turn.
+const STORM_LIMIT: Duration = Duration::from_secs(10 * 60);
+
 /// Flags of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -39,6 +45,7 @@ pub(crate) fn stages(report: &mut Report, workspace: &Workspace, soak_cycles: u3
     report.stage("test", || cargo_test(workspace));
     report.stage("build", || shop::build(workspace).map(|_| Outcome::Passed));
     report.stage("clients", || clients::stage(workspace));
+    report.stage("storm", || storm(workspace));
     report.stage("soak kill", || soak(workspace, soak_cycles));
 }
 
@@ -110,6 +117,34 @@ fn failed_tests(said: &str) -> String {
     }
 }
 
+/// A short one: it says nothing of memory, whose caches are still filling.
+fn storm(workspace: &Workspace) -> Result<Outcome, Error> {
+    let mut demo = process::command(workspace.target.join("release").join("demo"));
+    let last = process::run_for_last_line(demo.args(STORM), STORM_LIMIT)?;
+    Ok(storm_verdict(&last))
+}
+
+/// Trusts the figures, not only the exit code: clients did leave, and nothing
+/// of them is left.
+fn storm_verdict(last_line: &str) -> Outcome {
+    let figures: serde_json::Value = serde_json::from_str(last_line).unwrap_or_default();
+    let number = |name: &str| figures.get(name).and_then(serde_json::Value::as_u64);
+    let why = if number("live_tasks_after") != Some(0) {
+        "live_tasks_after is not 0"
+    } else if number("orphans") != Some(0) {
+        "orphans is not 0"
+    } else if figures.get("invariants_ok") != Some(&serde_json::Value::Bool(true)) {
+        "invariants_ok is not true"
+    } else if number("requests").is_none_or(|requests| requests < 3_000) {
+        "too few requests"
+    } else if number("cancelled").is_none_or(|cancelled| cancelled * 4 < 3_000) {
+        "hardly a client left"
+    } else {
+        return Outcome::Passed;
+    };
+    Outcome::Failed(format!("{why} in: {last_line}"))
+}
+
 fn soak(workspace: &Workspace, cycles: u32) -> Result<Outcome, Error> {
     if cycles == 0 {
         return Ok(Outcome::Skipped("--soak-cycles 0".to_owned()));
@@ -159,6 +194,23 @@ mod tests {
             shown,
             ["running 2 tests", "test a::c ... FAILED", "failures:"]
         );
+    }
+
+    #[test]
+    fn a_storm_passes_only_with_nothing_left() {
+        let clean = r#"{"requests":3000,"cancelled":1500,"live_tasks_after":0,"orphans":0,
+            "invariants_ok":true}"#;
+        assert_eq!(storm_verdict(clean), Outcome::Passed);
+        for bad in [
+            clean.replace("3000", "300"),
+            clean.replace("1500", "15"),
+            clean.replace("after\":0", "after\":1"),
+            clean.replace("orphans\":0", "orphans\":2"),
+            clean.replace("true", "false"),
+            String::new(),
+        ] {
+            assert!(matches!(storm_verdict(&bad), Outcome::Failed(_)), "{bad}");
+        }
     }
 
     #[test]

@@ -70,20 +70,10 @@ impl Front {
 
     /// `POST /v1/orders`.
     pub(super) async fn place(&self, order: PlaceOrderRequest) -> Result<Order, CallError> {
-        let line = |(sku, quantity): (&String, i64)| json!({"sku": sku, "quantity": quantity});
-        let lines = order
-            .lines
-            .iter()
-            .map(|item| line((&item.sku, item.quantity)));
-        let body = json!({
-            "customer_id": order.customer_id,
-            "payment_method": order.payment_method,
-            "lines": lines.collect::<Vec<_>>(),
-        });
         let key = Some(order.idempotency_key.as_str());
-        let body = Bytes::from(body.to_string());
+        let body = place_body(&order);
         let (status, body) = self.send(Method::POST, "/v1/orders", key, body).await?;
-        wire::changed((status, &body), StatusCode::CREATED, OrderStatus::Confirmed)
+        placed(status, &body)
     }
 
     /// `GET /v1/orders/{id}`.
@@ -121,4 +111,24 @@ impl Front {
         let body = self.get(&format!("/v1/orders/{id}/events")).await?;
         wire::events(&body)
     }
+}
+
+/// The body of `POST /v1/orders`.
+pub(crate) fn place_body(order: &PlaceOrderRequest) -> Bytes {
+    let line = |(sku, quantity): (&String, i64)| json!({"sku": sku, "quantity": quantity});
+    let lines = order
+        .lines
+        .iter()
+        .map(|item| line((&item.sku, item.quantity)));
+    let body = json!({
+        "customer_id": order.customer_id,
+        "payment_method": order.payment_method,
+        "lines": lines.collect::<Vec<_>>(),
+    });
+    Bytes::from(body.to_string())
+}
+
+/// What its answer says.
+pub(crate) fn placed(status: StatusCode, body: &Bytes) -> Result<Order, CallError> {
+    wire::changed((status, body), StatusCode::CREATED, OrderStatus::Confirmed)
 }

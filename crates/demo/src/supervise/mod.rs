@@ -17,6 +17,7 @@ mod watcher;
 pub(crate) use directory::{DataDir, DirError};
 pub(crate) use plan::{Plan, Tuning};
 pub(crate) use ports::{PortError, Ports};
+pub(crate) use procfs::cpu_time;
 pub(crate) use shared::CrashAt;
 pub(crate) use supervisor::{StartError, Supervisor};
 pub(crate) use watcher::{Process, Watcher};

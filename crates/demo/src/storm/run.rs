@@ -1,0 +1,181 @@
+//! One shop under a storm, or under the same clients when they wait.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    admin::{Admin, Tasks},
+    look::{self, AllTasks, Memory},
+    plan::Visits,
+    runner::{Counts, Runner},
+};
+use crate::{
+    check::Findings,
+    console::Console,
+    stage::{DemoError, Setting, Stage},
+    supervise::{DataDir, Ports, Tuning},
+};
+
+/// The provider takes its time, so that clients leave while their orders are
+/// under way and events are still to come; all is over within a second.
+const PROVIDER: &str = r#"{"latency_ms":100,"jitter_ms":100}"#;
+
+/// How long a call of the checker may take.
+const CALL_MAX: Duration = Duration::from_secs(10);
+
+/// Sets of connections of the checker.
+const CONNECTIONS: usize = 2;
+
+/// After the last client has left, no task of a request is there for longer.
+pub(super) const LIVE_MAX: Duration = Duration::from_secs(1);
+
+/// How long jobs may go on after that.
+const JOBS_MAX: Duration = Duration::from_secs(60);
+
+/// Before memory is looked at.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// How often allocated bytes are looked at until they are back.
+const LOOKS: usize = 10;
+
+/// Rounds of resolving unknown outcomes, a minute each at most.
+const RESOLVES_MAX: usize = 10;
+
+/// What is sent to a shop.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    /// Clients before the first that counts: they fill caches.
+    pub(super) warm_up: usize,
+    pub(super) requests: usize,
+    pub(super) rps: f64,
+    pub(super) seed: u64,
+    /// Whether clients wait for their answers.
+    pub(super) patient: bool,
+}
+
+/// What is promised of memory when a client has left: allocated bytes are back
+/// within this part.
+pub(super) const ALLOCATED_MAX: f64 = 1.02;
+
+/// How a shop was afterwards.
+#[derive(Debug, Default)]
+pub(super) struct Ran {
+    pub(super) counts: Counts,
+    /// From when the last client had left until no task of a request was there;
+    /// [`LIVE_MAX`] if some still were.
+    pub(super) settle: Duration,
+    /// Tasks of requests then.
+    pub(super) live: u64,
+    /// Their names and places.
+    pub(super) left: Vec<String>,
+    pub(super) orphans: u64,
+    pub(super) dead: u64,
+    pub(super) stragglers: u64,
+    pub(super) before: Memory,
+    pub(super) after: Memory,
+    pub(super) unknown_resolved: u64,
+    pub(super) findings: Findings,
+    pub(super) took: Duration,
+}
+
+/// Opens a shop, sends the clients, looks, verifies, closes.
+///
+/// # Errors
+///
+/// [`DemoError`] if the shop can't be started, asked or verified.
+///
+/// # Cancel safety
+///
+/// Dropped, the processes end.
+pub(super) async fn run(load: Load, console: &Console) -> Result<Ran, DemoError> {
+    let stage = Stage::open(Setting {
+        console: console.clone(),
+        dir: DataDir::open(None)?,
+        ports: Ports::free()?,
+        tuning: Tuning {
+            provider_faults: Some(PROVIDER.to_owned()),
+            ..Tuning::default()
+        },
+        // Nobody takes its data up again.
+        journal: false,
+        connections: CONNECTIONS,
+        call_max: CALL_MAX,
+        seed: load.seed,
+    })
+    .await?;
+    let mut ran = Ran::default();
+    let outcome = weather(&stage, load, &mut ran).await;
+    let stopped = stage.close().await;
+    outcome?;
+    ran.findings.merge(stopped?);
+    Ok(ran)
+}
+
+async fn weather(stage: &Stage, load: Load, ran: &mut Ran) -> Result<(), DemoError> {
+    stage.seed().await?;
+    let supervisor = &stage.supervisor;
+    let admin = Admin::new(&stage.scope, supervisor.plan());
+    // Before any client came: whatever more there is later came with them.
+    let rest = look::tasks(&admin).await?;
+    let mut visits = Visits::new(load.seed);
+    let warm = visits.by_ref().take(load.warm_up);
+    send(stage, warm, load).await?;
+    let quiet = |now: &AllTasks| look::of_requests(now, &rest) + look::jobs(now, &rest) == 0;
+    look::until(stage, &admin, JOBS_MAX, quiet).await?;
+    look::rest(stage, SETTLE).await?;
+    ran.before = Memory::look(supervisor, &admin).await?;
+
+    let begin = Instant::now();
+    ran.counts = send(stage, visits.take(load.requests), load).await?;
+    ran.took = begin.elapsed();
+    let gone = |now: &AllTasks| look::of_requests(now, &rest) == 0;
+    let (now, settle) = look::until(stage, &admin, LIVE_MAX, gone).await?;
+    ran.settle = settle;
+    ran.live = look::of_requests(&now, &rest);
+    ran.left = look::names_of_requests(&now, &rest);
+
+    let (now, _) = look::until(stage, &admin, JOBS_MAX, quiet).await?;
+    ran.orphans = look::sum(&now, |tasks: &Tasks| tasks.orphans);
+    ran.dead = look::sum(&now, |tasks| tasks.dead);
+    ran.stragglers = look::sum(&now, |tasks| tasks.stragglers);
+    for _ in 0..LOOKS {
+        look::rest(stage, SETTLE).await?;
+        ran.after = Memory::look(supervisor, &admin).await?;
+        let ratio = ran.after.allocated_ratio(&ran.before);
+        if ratio.is_none_or(|ratio| ratio <= ALLOCATED_MAX) {
+            break;
+        }
+    }
+    // What is unknown is resolved by repeating it; the provider needn't be slow
+    // for that.
+    admin.calm().await?;
+    verify(stage, ran).await
+}
+
+/// Sends clients until the last one is gone.
+async fn send(
+    stage: &Stage,
+    visits: impl Iterator<Item = super::plan::Visit>,
+    load: Load,
+) -> Result<Counts, DemoError> {
+    let session = Arc::clone(&stage.session);
+    let runner = Runner::new(session, stage.supervisor.plan(), load.patient)?;
+    let runner = Arc::new(runner);
+    runner.run(&stage.scope, visits, load.rps).await;
+    Ok(runner.counts())
+}
+
+async fn verify(stage: &Stage, ran: &mut Ran) -> Result<(), DemoError> {
+    for _ in 0..RESOLVES_MAX {
+        let verified = stage.verify(Instant::now()).await?;
+        ran.unknown_resolved += verified.settled.unknown_resolved;
+        ran.findings = verified.findings;
+        // A minute may not be enough for so many; what it resolved stays so.
+        let open = stage.session.keeper.book().unknowns().len();
+        if open == 0 || verified.settled.unknown_resolved == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
