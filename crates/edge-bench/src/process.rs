@@ -203,7 +203,7 @@ impl Server {
             // It isn't reaped yet, so the pid is still its own.
             let _gone = kill_process(pid, Signal::TERM);
         }
-        let ended = timeout(limit, self.child.wait()).await;
+        let ended = Deadline::after(limit).run(self.child.wait()).await;
         if ended.is_err() {
             let _gone = self.child.kill().await;
         }
