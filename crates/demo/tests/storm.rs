@@ -27,7 +27,10 @@ fn a_small_storm_leaves_nothing() {
     assert_eq!(report["invariants_ok"], true, "{report}");
     assert!(report["cancelled"].as_u64().unwrap() > 60, "{report}");
     for wire in ["http1", "http2", "grpc"] {
-        assert!(report["wires"][wire]["cancelled"].as_u64().unwrap() > 0, "{report}");
+        assert!(
+            report["wires"][wire]["cancelled"].as_u64().unwrap() > 0,
+            "{report}"
+        );
     }
     for kind in ["stalled_read", "watch_order"] {
         let latency = &report["cancel"][kind];
@@ -35,7 +38,12 @@ fn a_small_storm_leaves_nothing() {
         assert_eq!(latency["forgotten"], 0, "{report}");
     }
     let page = std::fs::read_to_string(page).unwrap();
-    for part in ["# Cancellation storm", "| grpc |", "| watch order | 25 |", "## Memory"] {
+    for part in [
+        "# Cancellation storm",
+        "| grpc |",
+        "| watch order | 25 |",
+        "## Memory",
+    ] {
         assert!(page.contains(part), "{part} is missing in\n{page}");
     }
 }

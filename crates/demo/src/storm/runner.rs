@@ -41,6 +41,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Orders that visits pick from: the last so many.
 const RECENT: i32 = 50;
 
+/// Of these, the ones that are watched: the last, which are still under way.
+const WATCHED: u64 = 8;
+
 /// How often they are looked up.
 const RECENT_PERIOD: Duration = Duration::from_millis(100);
 
@@ -255,7 +258,7 @@ impl Client<'_> {
         let (grpc, runner) = (self.grpc(), self.runner);
         let call = async {
             match get {
-                Get::Watch(pick) => grpc.watch(runner.pick(pick)).await,
+                Get::Watch(pick) => grpc.watch(runner.pick(pick % WATCHED)).await,
                 Get::Read(pick) => grpc.read(runner.pick(pick)).await,
                 Get::Stock(sku) => grpc.stock(sku).await,
             }
@@ -266,7 +269,7 @@ impl Client<'_> {
 
     async fn get_http(&self, get: Get) -> End {
         let path = match get {
-            Get::Watch(pick) => format!("/v1/orders/{}/events", self.runner.pick(pick)),
+            Get::Watch(pick) => format!("/v1/orders/{}/events", self.runner.pick(pick % WATCHED)),
             Get::Read(pick) => format!("/v1/orders/{}", self.runner.pick(pick)),
             Get::Stock(sku) => format!("/v1/stock/{sku}"),
         };

@@ -56,10 +56,9 @@ async fn each_end_has_a_line_with_its_trace() {
 async fn an_order_has_its_line_though_its_caller_left() {
     let shop = Shop::start().await;
     shop.fake.hold(Call::Authorize);
-    tokio::select! {
-        placed = shop.place(order("k", &[("tea", 2)])) => panic!("the call is held: {placed:?}"),
-        () = shop.fake.called(Call::Reserve, 1) => {}
-    }
+    let place = shop.place(order("k", &[("tea", 2)]));
+    let placed = race(place, shop.fake.called(Call::Reserve, 1)).await;
+    assert!(matches!(placed, Either::Right(())), "the call is held");
     assert!(lines(&shop).is_empty(), "it has no end yet");
     shop.fake.let_go(Call::Authorize);
     let lines = until(&shop, 1).await;

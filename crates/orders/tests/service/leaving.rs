@@ -45,10 +45,8 @@ async fn a_caller_that_hangs_up_before_the_record_leaves_nothing_behind() {
         let waiting = wait_until_async(LIVENESS, || async {
             shop.store.waiting.load(Ordering::Acquire)
         });
-        tokio::select! {
-            placed = client.place_order(request) => panic!("the gate is shut: {placed:?}"),
-            () = waiting => {}
-        }
+        let placed = race(client.place_order(request), waiting).await;
+        assert!(matches!(placed, Either::Right(())), "the gate is shut");
         // Here the call is dropped, and with it its stream is reset.
     }
     all_gone(&running).await;
