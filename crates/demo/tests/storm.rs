@@ -1,7 +1,5 @@
 //! A small storm over the real processes.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
-
 use std::process::{Command, Stdio};
 
 use serde_json::Value;

@@ -54,7 +54,7 @@ pub(crate) struct StormArgs {
 pub(crate) async fn storm(args: StormArgs) -> Result<bool, DemoError> {
     let console = Console::new(args.json);
     let mut signals = Signals::new()?;
-    let report = match race(all(&args, &console), signals.next()).await {
+    let report = match race(Box::pin(all(&args, &console)), signals.next()).await {
         Either::Left(report) => report?,
         Either::Right(()) => return Err(DemoError::Interrupted),
     };
@@ -91,7 +91,7 @@ async fn all(args: &StormArgs, console: &Console) -> Result<StormReport, DemoErr
     };
     let mut without = Vec::new();
     for number in 1..=args.baselines {
-        let ran = run::run(load, console).await?;
+        let ran = Box::pin(run::run(load, console)).await?;
         console.line(format_args!("without cancels, {number}: {}", line(&ran)));
         without.push(ran);
     }
@@ -99,7 +99,7 @@ async fn all(args: &StormArgs, console: &Console) -> Result<StormReport, DemoErr
         patient: false,
         ..load
     };
-    let storm = run::run(load, console).await?;
+    let storm = Box::pin(run::run(load, console)).await?;
     console.line(format_args!("storm: {}", line(&storm)));
     Ok(StormReport::of(&storm, &without, &latencies, seed))
 }

@@ -98,7 +98,8 @@ impl Supervisor {
     /// Safe.
     pub(crate) async fn ready(&self) -> Result<(), StartError> {
         let all = Service::ALL.map(|service| self.service_ready(service));
-        try_join_all(AT_A_TIME, all).await.map(drop)
+        // Boxed: the wait for five processes would sit in every future above it.
+        Box::pin(try_join_all(AT_A_TIME, all)).await.map(drop)
     }
 
     /// Waits until one process says that it is ready.

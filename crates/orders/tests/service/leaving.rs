@@ -53,9 +53,10 @@ async fn a_caller_that_hangs_up_before_the_record_leaves_nothing_behind() {
     shop.store.open();
     wait_until_async(LIVENESS, || async { shop.orders.jobs() == 0 }).await;
     assert_eq!(shop.store.len().await, 0, "it was recorded for nobody");
-    let world = shop.fake.world();
-    assert!(world.calls.is_empty() && world.books.is_empty());
-    drop(world);
+    {
+        let world = shop.fake.world();
+        assert!(world.calls.is_empty() && world.books.is_empty());
+    }
     running.shutdown().await;
 }
 
