@@ -298,7 +298,7 @@ mod tests {
     use super::*;
     use crate::store::SqliteStock;
 
-    #[tokio::test]
+    #[watertight::test]
     async fn one_sweep_goes_on_until_nothing_is_left() {
         let dir = testkit::temp_dir();
         let clock = Clock::manual(1_000_000);

@@ -5,7 +5,7 @@ use tonic::Code;
 
 use crate::support::*;
 
-#[tokio::test]
+#[watertight::test]
 async fn bad_lines_are_named() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -33,7 +33,7 @@ async fn bad_lines_are_named() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn bad_ids_are_named() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -70,7 +70,7 @@ async fn bad_ids_are_named() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn totals_that_are_no_amount_are_refused() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -93,7 +93,7 @@ async fn totals_that_are_no_amount_are_refused() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn only_page_tokens_of_ours_are_taken() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -136,7 +136,7 @@ async fn only_page_tokens_of_ours_are_taken() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn huge_messages_are_refused() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -159,7 +159,7 @@ async fn huge_messages_are_refused() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn bad_watchers_are_refused() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;

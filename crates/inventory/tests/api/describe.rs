@@ -9,7 +9,7 @@ use watertight::GrpcChannel;
 
 use crate::support::Service;
 
-#[tokio::test]
+#[watertight::test]
 async fn the_service_describes_itself() {
     let dir = testkit::temp_dir();
     let service = Service::start(dir.path(), &[]).await;

@@ -13,7 +13,7 @@ fn rejected(answer: &ImportCatalogResponse) -> Vec<(i64, &str)> {
         .collect()
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn good_rows_are_kept_and_bad_rows_come_back() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -84,7 +84,7 @@ async fn good_rows_are_kept_and_bad_rows_come_back() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn names_with_control_characters_come_back() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -108,7 +108,7 @@ async fn names_with_control_characters_come_back() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_sku_twice_in_a_message_counts_twice() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -120,7 +120,7 @@ async fn a_sku_twice_in_a_message_counts_twice() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_import_that_was_cut_goes_on() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -143,7 +143,7 @@ async fn an_import_that_was_cut_goes_on() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_list_of_bad_rows_is_bounded() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -155,7 +155,7 @@ async fn the_list_of_bad_rows_is_bounded() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn streams_that_are_no_import_are_refused() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -186,7 +186,7 @@ fn assert_reused(answer: Result<ImportCatalogResponse, Status>) {
     assert_refused(answer, Code::AlreadyExists, "IMPORT_ID_REUSED");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_import_id_stands_for_its_rows() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -223,7 +223,7 @@ async fn an_import_id_stands_for_its_rows() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_repeat_may_have_other_messages_but_no_other_rows() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -265,7 +265,7 @@ async fn a_repeat_may_have_other_messages_but_no_other_rows() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn of_two_imports_with_one_id_one_is_taken_whole() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;

@@ -38,7 +38,7 @@ fn start(dir: &Path, ready: &Path, flags: &[&str]) -> (ChildGuard, Client) {
     (child, client(&url))
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn killed_between_the_step_and_the_answer_it_repeats_the_answer() {
     let home = testkit::temp_dir();
     let (dir, ready) = (home.path().join("data"), home.path().join("ready"));
@@ -103,7 +103,7 @@ fn a_file_in_place_of_the_directory_is_a_clear_error() {
     assert!(said.contains("is not writable"), "{said}");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_full_disk_makes_it_unready_until_there_is_space() {
     let home = testkit::temp_dir();
     let disk = home.path().join("disk");

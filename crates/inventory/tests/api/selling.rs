@@ -6,7 +6,7 @@ use tonic::Code;
 
 use crate::support::*;
 
-#[tokio::test]
+#[watertight::test]
 async fn an_order_goes_its_way() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -52,7 +52,7 @@ async fn an_order_goes_its_way() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn refusals_name_the_sku() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -73,7 +73,7 @@ async fn refusals_name_the_sku() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_last_piece_is_sold_once() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -96,7 +96,7 @@ async fn the_last_piece_is_sold_once() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_reservation_runs_out_by_itself_and_is_taken_anew() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &["--reservation-ttl", "1000ms"]).await;
@@ -122,7 +122,7 @@ async fn a_reservation_runs_out_by_itself_and_is_taken_anew() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn receipts_count_once() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -148,7 +148,7 @@ async fn receipts_count_once() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_was_answered_is_there_after_a_restart() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;

@@ -19,7 +19,7 @@ fn watch(skus: &[&str]) -> WatchStockRequest {
     WatchStockRequest { skus }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn watchers_see_the_stock_now_and_after_each_change() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -58,7 +58,7 @@ async fn watchers_see_the_stock_now_and_after_each_change() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_watcher_that_lags_ends_with_the_truth() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;
@@ -86,7 +86,7 @@ async fn a_watcher_that_lags_ends_with_the_truth() {
     service.stop().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn watchers_are_bounded_and_give_their_place_back() {
     let dir = testkit::temp_dir();
     let mut service = Service::start(dir.path(), &[]).await;

@@ -13,7 +13,7 @@ mod support;
 /// One test for each case, against one backend.
 macro_rules! cases {
     ($backend:ident: $($case:ident),+ $(,)?) => {
-        $(#[tokio::test]
+        $(#[watertight::test]
         async fn $case() {
             let backend = crate::support::$backend();
             crate::cases::$case(&backend).await;

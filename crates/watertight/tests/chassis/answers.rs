@@ -28,7 +28,7 @@ async fn http2(running: &Running, request: http::request::Builder) -> Response<B
         let (parts, body) = send.send_request(request).await.unwrap().into_parts();
         Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
     };
-    tokio::time::timeout(LIVENESS, exchange).await.unwrap()
+    testkit::within(LIVENESS, exchange).await
 }
 
 /// Asserts a problem document, and gives it back.
@@ -222,7 +222,7 @@ async fn a_panic_hurts_nobody_else() {
         assert_eq!(panicked.status(), 500);
         gate.notify_one();
     };
-    let (waited, ()) = tokio::join!(waiting, both);
+    let (waited, ()) = watertight::join(waiting, both).await;
     let body = waited.unwrap().into_body().collect().await.unwrap();
     assert_eq!(body.to_bytes(), "on");
     running.shutdown().await;
@@ -246,9 +246,8 @@ async fn who_is_refused_is_told_when_to_come_back() {
         problem(&refused, 503, "overloaded");
         assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
     };
-    tokio::select! {
-        answer = hanging => panic!("{answer}"),
-        () = refused => {}
+    if let Either::Left(answer) = race(hanging, refused).await {
+        panic!("{answer}");
     }
     running.shutdown().await;
 }

@@ -173,7 +173,7 @@ async fn shutdown_names_the_requests_it_cut_off() {
         testkit::wait_until_async(LIVENESS, async || reached.exists()).await;
         hanging.child.signal("TERM");
     };
-    let (answer, ()) = tokio::join!(caller, end);
+    let (answer, ()) = watertight::join(caller, end).await;
     assert_eq!(answer, "", "an answer to a request that was cut off");
     assert_eq!(hanging.code(), shown(ExitCode::SUCCESS));
     let log = hanging.read("log");

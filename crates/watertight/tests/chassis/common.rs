@@ -151,7 +151,7 @@ impl ServerStreamingService<String> for Method {
         let pause = if self.1 == "StreamSlow" { 700 } else { 0 };
         let items = tokio_stream::iter(["a", "b", "c"].map(|item| Ok(item.to_owned())));
         let slow = async move {
-            tokio::time::sleep(Duration::from_millis(pause)).await;
+            testkit::let_pass(Duration::from_millis(pause), "a handler that is slow").await;
             Ok("d".to_owned())
         };
         let rest = futures_util::stream::once(slow).map(move |item| {
@@ -329,9 +329,8 @@ pub(crate) async fn http1(addr: std::net::SocketAddr, request: &str) -> String {
     let mut tcp = tokio::net::TcpStream::connect(addr).await.unwrap();
     tcp.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    tokio::time::timeout(LIVENESS, tcp.read_to_end(&mut answer))
+    testkit::within(LIVENESS, tcp.read_to_end(&mut answer))
         .await
-        .unwrap()
         .unwrap();
     String::from_utf8(answer).unwrap()
 }

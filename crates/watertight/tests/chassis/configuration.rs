@@ -265,7 +265,7 @@ async fn the_server_takes_over_new_limits_and_the_log_a_new_filter() {
     let mut second = TcpStream::connect(hello.listen).await.unwrap();
     let mut byte = [0; 1];
     let closed = second.read(&mut byte);
-    let closed = tokio::time::timeout(LIVENESS, closed).await.unwrap();
+    let closed = testkit::within(LIVENESS, closed).await;
     assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
     // Because of the limit, not because it said nothing for too long.
     let refused = r#"server_connections_refused_total{listener="main",reason="connections_max"} 1"#;
@@ -458,8 +458,8 @@ async fn a_file_system_that_hangs_holds_up_neither_admin_port_nor_end() {
         hello.child.signal("HUP");
         let _never_writes = opened(&hello.dir.path().join(name));
         for path in ["/livez", "/metrics"] {
-            let answer = tokio::time::timeout(LIVENESS, hello.admin(path, "")).await;
-            assert_eq!(status(&answer.unwrap()), "200", "{name} {path}");
+            let answer = testkit::within(LIVENESS, hello.admin(path, "")).await;
+            assert_eq!(status(&answer), "200", "{name} {path}");
         }
         hello.child.signal("TERM");
         assert_eq!(hello.child.wait(LIVENESS).code(), Some(0), "{name}");

@@ -257,7 +257,7 @@ async fn many_calls_over_several_connections() {
         .connect_lazy()
         .unwrap();
     let calls = (0..600).map(|i| call(channel.clone(), "Say", i.to_string()));
-    let answers = futures_util::future::join_all(calls).await;
+    let answers = testkit::at_once(calls).await;
     for (i, answer) in answers.into_iter().enumerate() {
         assert_eq!(answer.unwrap(), i.to_string());
     }

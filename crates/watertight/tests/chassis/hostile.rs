@@ -26,10 +26,8 @@ fn start(config: ServerConfig) -> (Scope, Server, SocketAddr) {
 /// Reads until the peer closes; a reset is a close too.
 async fn closed(tcp: &mut TcpStream) -> Vec<u8> {
     let mut answer = Vec::new();
-    match tokio::time::timeout(LIVENESS, tcp.read_to_end(&mut answer)).await {
-        Ok(Ok(_) | Err(_)) => answer,
-        Err(_) => panic!("the connection stayed open"),
-    }
+    let _reset = testkit::within(LIVENESS, tcp.read_to_end(&mut answer)).await;
+    answer
 }
 
 #[tokio::test]
@@ -112,11 +110,11 @@ async fn requests_beyond_the_cap_are_refused_and_places_come_back() {
         wait_until_async(LIVENESS, async || echo.running.load(Ordering::SeqCst) == 2).await;
         call(channel.clone(), "Say", String::new()).await
     };
-    tokio::select! {
-        refused = refused => assert_eq!(refused.unwrap_err().code(), Code::ResourceExhausted),
-        (one, two) = async { tokio::join!(hanging(), hanging()) } => panic!("{one:?} {two:?}"),
+    match race(refused, join(hanging(), hanging())).await {
+        Either::Left(refused) => assert_eq!(refused.unwrap_err().code(), Code::ResourceExhausted),
+        Either::Right((one, two)) => panic!("{one:?} {two:?}"),
     }
-    // The hanging callers have left with the select.
+    // The hanging callers have left with the race.
     wait_until_async(LIVENESS, async || running.server().in_flight() == 0).await;
     assert_eq!(
         call(channel.clone(), "Say", "again".to_owned())

@@ -24,7 +24,7 @@ async fn requests_in_flight_are_finished() {
         }
         got
     };
-    let (stragglers, got) = tokio::join!(running.shutdown(), reader);
+    let (stragglers, got) = watertight::join(running.shutdown(), reader).await;
     assert!(stragglers.is_empty());
     assert_eq!(got, "abcd");
     let error = call(channel, "Say", String::new()).await.unwrap_err();
@@ -45,7 +45,7 @@ async fn clients_that_hang_do_not_hold_up_the_end() {
         assert!(running.shutdown().await.is_empty());
         (started.elapsed(), max)
     };
-    let (outcome, (took, max)) = tokio::join!(hanging, end);
+    let (outcome, (took, max)) = watertight::join(hanging, end).await;
     assert_eq!(outcome.unwrap_err().code(), Code::Unavailable);
     assert_eq!(echo.running.load(Ordering::SeqCst), 0);
     assert!(took <= max * 10, "{took:?}");
@@ -82,7 +82,7 @@ async fn jobs_end_before_hooks_and_hooks_run_in_order() {
         assert_eq!(readiness.failing().len(), 1);
         stop.notify_one();
     };
-    let (stragglers, ()) = tokio::join!(running.shutdown(), release);
+    let (stragglers, ()) = watertight::join(running.shutdown(), release).await;
     assert!(stragglers.is_empty());
     assert_eq!(*seen.lock().unwrap(), ["job", "work", "first", "second"]);
 }
@@ -96,13 +96,13 @@ async fn a_request_being_drained_may_still_spawn() {
         wait_until_async(LIVENESS, async || echo.running.load(Ordering::SeqCst) == 1).await;
         let addr = running.addr();
         let gate = Arc::clone(&echo.gate);
-        let (stragglers, ()) = tokio::join!(running.shutdown(), async move {
+        let (stragglers, ()) = watertight::join(running.shutdown(), async move {
             // Refused: accepting has stopped, and the connections are being drained.
             wait_until_async(LIVENESS, async || TcpStream::connect(addr).await.is_err()).await;
             gate.notify_one();
-        });
+        }).await;
         assert!(stragglers.is_empty());
     };
-    let (answer, ()) = tokio::join!(caller, end);
+    let (answer, ()) = watertight::join(caller, end).await;
     assert_eq!(answer.unwrap(), "spawned");
 }

@@ -110,9 +110,7 @@ async fn connect(addr: SocketAddr, config: ClientConfig) -> std::io::Result<TlsS
     let tcp = TcpStream::connect(addr).await?;
     let name = ServerName::try_from("localhost").unwrap();
     let connector = TlsConnector::from(Arc::new(config));
-    tokio::time::timeout(LIVENESS, connector.connect(name, tcp))
-        .await
-        .unwrap()
+    within(LIVENESS, connector.connect(name, tcp)).await
 }
 
 /// One HTTP/1 exchange, as text; the connection stays open.
@@ -121,9 +119,7 @@ async fn exchange(tls: &mut TlsStream<TcpStream>) -> std::io::Result<String> {
     let mut answer = Vec::new();
     while !answer.ends_with(b"HTTP/1.1") {
         let mut some = [0; 512];
-        let read = tokio::time::timeout(LIVENESS, tls.read(&mut some))
-            .await
-            .unwrap()?;
+        let read = within(LIVENESS, tls.read(&mut some)).await?;
         if read == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
@@ -244,8 +240,7 @@ async fn bad_handshakes_fail_cleanly_and_are_told_apart() {
         tcp.shutdown().await.unwrap();
         let mut answer = Vec::new();
         // An alert or a reset; in any case no HTTP, and an end.
-        let read = tokio::time::timeout(LIVENESS, tcp.read_to_end(&mut answer));
-        let _reset = read.await.unwrap();
+        let _reset = within(LIVENESS, tcp.read_to_end(&mut answer)).await;
         assert!(answer.len() < 16, "{answer:?}");
     }
     for (result, count) in [
@@ -283,8 +278,8 @@ async fn a_stalled_handshake_is_cut_off() {
     let mut tcp = TcpStream::connect(addr).await.unwrap();
     tcp.write_all(b"\x16\x03\x01").await.unwrap();
     let mut answer = [0; 16];
-    let read = tokio::time::timeout(LIVENESS, tcp.read(&mut answer));
-    assert_eq!(read.await.unwrap().unwrap_or(0), 0);
+    let read = within(LIVENESS, tcp.read(&mut answer));
+    assert_eq!(read.await.unwrap_or(0), 0);
     counted(&metrics, r#"server_tls_handshakes_total{result="cut"} 1"#).await;
     server.shutdown(Duration::ZERO).await;
 }

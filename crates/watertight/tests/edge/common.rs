@@ -193,10 +193,8 @@ pub(crate) async fn say(addr: SocketAddr, text: &str) -> TcpStream {
 /// Reads until the peer closes; a reset is a close too.
 pub(crate) async fn until_closed(tcp: &mut TcpStream) -> String {
     let mut answer = Vec::new();
-    match tokio::time::timeout(LIVENESS, tcp.read_to_end(&mut answer)).await {
-        Ok(Ok(_) | Err(_)) => String::from_utf8_lossy(&answer).into_owned(),
-        Err(_) => panic!("the connection stayed open"),
-    }
+    let _reset = within(LIVENESS, tcp.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// Reads until `end` has come.
@@ -204,8 +202,7 @@ pub(crate) async fn until(tcp: &mut TcpStream, end: &str) -> String {
     let mut answer = String::new();
     while !answer.contains(end) {
         let mut some = [0; 4096];
-        let read = tokio::time::timeout(LIVENESS, tcp.read(&mut some)).await;
-        let read = read.expect("nothing came").unwrap();
+        let read = within(LIVENESS, tcp.read(&mut some)).await.unwrap();
         assert_ne!(read, 0, "closed after {answer:?}");
         answer.push_str(&String::from_utf8_lossy(&some[..read]));
     }
@@ -221,8 +218,7 @@ pub(crate) async fn fetch(addr: SocketAddr, path: &str, headers: &str) -> String
 /// The first frame of that kind on that stream; `None` if the connection ends before.
 pub(crate) async fn frame_of(client: &mut RawClient, kind: u8, stream: u32) -> Option<Frame> {
     loop {
-        let frame = tokio::time::timeout(LIVENESS, client.next()).await;
-        match frame.expect("nothing came").unwrap() {
+        match within(LIVENESS, client.next()).await.unwrap() {
             Some(frame) if frame.kind == kind && frame.stream == stream => return Some(frame),
             Some(_) => {}
             None => return None,

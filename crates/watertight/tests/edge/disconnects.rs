@@ -84,7 +84,7 @@ async fn what_hides_a_disconnect_leaves_the_handler_to_its_deadline() {
         let tcp = say(edge.addr, request).await;
         started(&edge).await;
         drop(tcp);
-        tokio::time::sleep(ms(100)).await;
+        testkit::let_pass(ms(100), "that nothing is noticed has no signal").await;
         // If this fails, hyper has learned to see it: say so in docs/design/edge-peers.md.
         assert_eq!(edge.state.alive(), 1, "{what} no longer hides a disconnect");
         edge.freed().await;

@@ -39,7 +39,7 @@ async fn ended(flood: Flood) {
             }
         }
     };
-    let (rounds, ()) = tokio::join!(flood.run(edge.addr, ENOUGH), healthy);
+    let (rounds, ()) = watertight::join(flood.run(edge.addr, ENOUGH), healthy).await;
     let rounds = rounds.unwrap();
     assert!(
         rounds < ENOUGH,

@@ -96,7 +96,7 @@ async fn an_idle_http2_connection_is_told_to_go() {
         .await
         .unwrap();
     assert!(frame_of(&mut client, kind::DATA, 1).await.is_some());
-    tokio::time::sleep(ms(400)).await;
+    testkit::let_pass(ms(400), "longer than the limit that must not end it").await;
     edge.state.gate.notify_one();
     let second = frame_of(&mut client, kind::DATA, 1).await.unwrap();
     assert_eq!(second.payload, b"two\n");
@@ -126,7 +126,7 @@ async fn an_old_connection_finishes_what_it_has_and_goes() {
 
     let mut tcp = say(edge.addr, "GET /events HTTP/1.1\r\nhost: t\r\n\r\n").await;
     until(&mut tcp, "one").await;
-    tokio::time::sleep(ms(300)).await;
+    testkit::let_pass(ms(300), "until the connection is old").await;
     edge.state.gate.notify_one();
     // Whole, and then closed instead of kept alive.
     assert!(until_closed(&mut tcp).await.ends_with("0\r\n\r\n"));
@@ -141,7 +141,7 @@ async fn an_old_http1_connection_says_close() {
     });
     let mut tcp = say(edge.addr, "GET / HTTP/1.1\r\nhost: t\r\n\r\n").await;
     until(&mut tcp, "home").await;
-    tokio::time::sleep(ms(300)).await;
+    testkit::let_pass(ms(300), "until the connection is old").await;
     // It may have been closed meanwhile; if not, the answer says that it will be.
     if tcp
         .write_all(b"GET / HTTP/1.1\r\nhost: t\r\n\r\n")
@@ -174,7 +174,7 @@ async fn headers_that_come_byte_by_byte_run_out_of_time() {
         while let Some(byte) = bytes.next()
             && tcp.write_all(&[byte]).await.is_ok()
         {
-            tokio::time::sleep(ms(5)).await;
+            testkit::let_pass(ms(5), "a peer that trickles").await;
         }
     }
     edge.no_connections().await;

@@ -38,7 +38,7 @@ fn child() {
         });
         println!("addr {}", edge.addr);
         loop {
-            tokio::time::sleep(ms(50)).await;
+            testkit::let_pass(ms(50), "between two looks").await;
             println!(
                 "connections {} {}",
                 edge.server.connections(),

@@ -166,7 +166,7 @@ async fn a_quiet_stream_is_not_stalled() {
     get(&mut client, 1, "/events", &[]).await;
     let first = frame_of(&mut client, kind::DATA, 1).await.unwrap();
     assert_eq!(first.payload, b"one\n");
-    tokio::time::sleep(ms(400)).await;
+    testkit::let_pass(ms(400), "longer than the limit that must not end it").await;
     assert_eq!(edge.server.in_flight(), 1);
     edge.state.gate.notify_one();
     let second = frame_of(&mut client, kind::DATA, 1).await.unwrap();
@@ -282,7 +282,7 @@ async fn a_slow_reader_gets_it_all() {
             owed += frame.payload.len();
             if owed >= 1 << 20 {
                 // Several times, and in all longer than a stall may last.
-                tokio::time::sleep(ms(100)).await;
+                testkit::let_pass(ms(100), "a peer that is slow now and then").await;
                 let more = u32::try_from(owed).unwrap();
                 client.send(&window_update(1, more)).await.unwrap();
                 owed = 0;

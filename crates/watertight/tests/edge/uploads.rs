@@ -67,7 +67,7 @@ async fn a_body_that_trickles_ends_at_the_deadline_of_its_request() {
     let (mut read, mut write) = tcp.into_split();
     let trickle = async move {
         while write.write_all(b"1\r\na\r\n").await.is_ok() {
-            tokio::time::sleep(ms(20)).await;
+            testkit::let_pass(ms(20), "a peer that trickles").await;
         }
     };
     let answer = async {
@@ -76,7 +76,7 @@ async fn a_body_that_trickles_ends_at_the_deadline_of_its_request() {
         let _end = tokio::io::AsyncReadExt::read_to_end(&mut read, &mut answer).await;
         String::from_utf8(answer).unwrap()
     };
-    let (answer, ()) = tokio::join!(answer, trickle);
+    let (answer, ()) = watertight::join(answer, trickle).await;
     assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
     edge.end().await;
 }
@@ -121,7 +121,7 @@ async fn a_route_may_take_long_if_bytes_come() {
     let edge = Edge::with(config, routes, state);
     let mut tcp = say(edge.addr, &chunked("/read")).await;
     for _ in 0..10 {
-        tokio::time::sleep(ms(50)).await;
+        testkit::let_pass(ms(50), "a peer that takes its time").await;
         tcp.write_all(b"1\r\na\r\n").await.unwrap();
     }
     tcp.write_all(b"0\r\n\r\n").await.unwrap();
@@ -162,7 +162,7 @@ async fn a_grpc_stream_that_has_begun_to_answer_may_be_silent() {
         .send(&frame(kind::HEADERS, END_HEADERS, 1, &block))
         .await
         .unwrap();
-    tokio::time::sleep(ms(400)).await;
+    testkit::let_pass(ms(400), "longer than any limit that might end it").await;
     assert_eq!(edge.server.in_flight(), 1);
     drop(client);
     edge.end().await;

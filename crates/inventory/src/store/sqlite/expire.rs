@@ -156,7 +156,7 @@ mod tests {
         store.reserve(by(), reserve).await.unwrap().answer.unwrap();
     }
 
-    #[tokio::test]
+    #[watertight::test]
     async fn bad_rows_are_stepped_around_and_do_not_fill_the_batches() {
         let dir = testkit::temp_dir();
         let clock = Clock::manual(1_000_000);
