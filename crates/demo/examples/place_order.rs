@@ -146,6 +146,10 @@ fn within<T: Clone>(message: &T) -> Request<T> {
 
 /// Makes a call again until its outcome is known. Only for calls that may be
 /// repeated: reads, and what carries an idempotency key.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "callers of the shop need not be built on the chassis, and this one is not"
+)]
 async fn call<T>(send: impl AsyncFn() -> Result<Response<T>, Status>) -> Result<T, Status> {
     let end = Instant::now() + PATIENCE;
     let mut wait = WAIT_MIN;

@@ -141,7 +141,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<bool, DemoError> {
         call_max: CALL_MAX,
         seed: load.seed,
     };
-    let Either::Left(stage) = race(Stage::open(setting), signals.next()).await else {
+    let Either::Left(stage) = race(Box::pin(Stage::open(setting)), signals.next()).await else {
         return Err(DemoError::Interrupted);
     };
     let stage = stage?;
@@ -154,7 +154,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<bool, DemoError> {
     let screen = screen.transpose().map_err(DemoError::Screen)?;
     let shown = screen.as_ref();
     let sell = sell(&stage, load, args.time, shown, &mut signals, &mut report);
-    let outcome = match race(sell, stage.gave_up()).await {
+    let outcome = match race(Box::pin(sell), stage.gave_up()).await {
         Either::Left(outcome) => outcome,
         Either::Right(()) => Ok(None),
     };
@@ -320,7 +320,7 @@ async fn finish(
                 .console
                 .line("verifying from outside: orders, stock, payments, the provider's ledger");
             say(screen, Phase::Verifying);
-            match race(stage.verify(since), signals.next()).await {
+            match race(Box::pin(stage.verify(since)), signals.next()).await {
                 Either::Left(verified) => verified,
                 Either::Right(()) => Err(DemoError::Interrupted),
             }

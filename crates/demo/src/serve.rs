@@ -35,6 +35,10 @@ pub(crate) fn serve(args: ServeArgs) -> ExitCode {
 
 /// Starts the thread that waits for the end of stdin. Nobody joins it: it sits
 /// in a read that only the parent can end, and dies with the process.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it waits for the end of the process"
+)]
 pub(crate) fn watch_stdin() -> std::io::Result<()> {
     let wait = || {
         let mut nothing = [0; 64];

@@ -69,7 +69,7 @@ pub(crate) async fn verify(args: VerifyArgs) -> Result<bool, DemoError> {
         }
         stage.verify(Instant::now()).await
     };
-    let verified = match race(work, signals.next()).await {
+    let verified = match race(Box::pin(work), signals.next()).await {
         Either::Left(verified) => verified,
         Either::Right(()) => Err(DemoError::Interrupted),
     };

@@ -44,6 +44,7 @@ struct Terminal {
 }
 
 impl Terminal {
+    #[expect(clippy::disallowed_methods, reason = "the terminal joins it")]
     fn open(rows: u16, columns: u16) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();

@@ -19,6 +19,10 @@ use std::time::Duration;
 pub fn within<F: Future>(limit: Duration, fut: F) -> impl Future<Output = F::Output> {
     let caller = Location::caller();
     async move {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place where tests do; a test has no deadline of its own"
+        )]
         let done = tokio::time::timeout(limit, fut).await;
         #[expect(clippy::panic, reason = "what never comes fails the test")]
         done.unwrap_or_else(|_elapsed| panic!("not done within {limit:?}, waited for at {caller}"))
@@ -34,6 +38,10 @@ pub fn within<F: Future>(limit: Duration, fut: F) -> impl Future<Output = F::Out
 /// # Cancel safety
 ///
 /// Safe: nothing is lost.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where tests do, and each call says why"
+)]
 pub async fn let_pass(d: Duration, why: &'static str) {
     debug_assert!(!why.is_empty(), "say why there is nothing to wait for");
     tokio::time::sleep(d).await;

@@ -44,6 +44,6 @@ where
         if started.elapsed() > liveness {
             panic!("condition did not hold within {liveness:?}");
         }
-        tokio::time::sleep(PERIOD).await;
+        crate::let_pass(PERIOD, "between two looks").await;
     }
 }

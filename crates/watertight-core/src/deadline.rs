@@ -86,6 +86,7 @@ impl Deadline {
     /// # Cancel safety
     ///
     /// As cancel safe as `fut`: dropping this drops it at its current await.
+    #[expect(clippy::disallowed_methods, reason = "the one place that does")]
     pub async fn run<F: Future>(self, fut: F) -> Result<F::Output, DeadlinePassed> {
         if self.has_passed() {
             return Err(DeadlinePassed);

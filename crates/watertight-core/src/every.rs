@@ -38,6 +38,10 @@ impl Scope {
     ///
     /// `task_panics_total{task}`, `task_overruns_total{task}`.
     #[track_caller]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that does; the task is dropped with its scope"
+    )]
     pub fn every<F, Fut>(&self, name: &'static str, period: Duration, mut f: F)
     where
         F: FnMut(Self) -> Fut + Send + 'static,

@@ -78,6 +78,10 @@ impl Scope {
 impl<F: Future> Future for Run<F> {
     type Output = Result<F::Output, Closed>;
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that does, for the deadline itself"
+    )]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if !*this.started {
@@ -152,7 +156,7 @@ mod tests {
     async fn a_waiting_future_ends_with_the_parent() {
         let root = Scope::root("test");
         let run = root.child("child").run(std::future::pending::<()>());
-        let (out, ()) = tokio::join!(run, async { root.cancel() });
+        let (out, ()) = crate::join(run, async { root.cancel() }).await;
         assert_eq!(out, Err(Closed::Cancelled));
     }
 }

@@ -43,9 +43,7 @@ async fn cancelling_a_scope_drops_the_tasks_of_its_children() {
     assert_eq!((root.tasks(), child.tasks()), (1, 1));
     root.cancel();
     assert_eq!(task.await, Err(TaskError::Cancelled));
-    tokio::time::timeout(LIVENESS, dropped.notified())
-        .await
-        .unwrap();
+    testkit::within(LIVENESS, dropped.notified()).await;
     assert!(root.close(Duration::ZERO).await.is_empty());
 }
 
@@ -73,9 +71,7 @@ async fn dropping_the_handle_neither_ends_nor_detaches_the_task() {
     }));
     assert_eq!(root.tasks(), 1);
     go.send(()).unwrap();
-    tokio::time::timeout(LIVENESS, dropped.notified())
-        .await
-        .unwrap();
+    testkit::within(LIVENESS, dropped.notified()).await;
     assert!(root.close(LIVENESS).await.is_empty());
 }
 
@@ -99,7 +95,7 @@ async fn closing_waits_for_what_runs_and_refuses_what_is_new() {
         assert_eq!(late.await, Err(TaskError::Cancelled));
         go.send(()).unwrap();
     };
-    let (stragglers, ()) = tokio::join!(close, work);
+    let (stragglers, ()) = watertight_core::join(close, work).await;
     assert!(stragglers.is_empty());
     assert!(
         finished.load(Ordering::SeqCst),
@@ -191,19 +187,19 @@ async fn periodic_runs_never_overlap_and_survive_a_panic() {
                 o.fetch_add(1, Ordering::SeqCst);
             }
             // Three periods long: a ticker would start the next run meanwhile.
-            tokio::time::sleep(Duration::from_millis(30)).await;
+            testkit::let_pass(Duration::from_millis(30), "a run that takes its time").await;
             r.fetch_sub(1, Ordering::SeqCst);
             if n.fetch_add(1, Ordering::SeqCst) == 1 {
                 std::panic::resume_unwind(Box::new("boom"));
             }
         }
     });
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    testkit::let_pass(Duration::from_secs(1), "by a paused clock").await;
     assert!(runs.load(Ordering::SeqCst) > 10);
     assert_eq!(overlaps.load(Ordering::SeqCst), 0);
     assert!(root.close(LIVENESS).await.is_empty());
     let ended = runs.load(Ordering::SeqCst);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    testkit::let_pass(Duration::from_secs(1), "by a paused clock").await;
     assert_eq!(
         (runs.load(Ordering::SeqCst), running.load(Ordering::SeqCst)),
         (ended, 0)
@@ -218,11 +214,11 @@ async fn closing_waits_for_a_run_but_not_for_the_next() {
     root.every("sweep", Duration::from_secs(3600), move |_scope| {
         let seen = Arc::clone(&seen);
         async move {
-            tokio::time::sleep(Duration::from_secs(5)).await;
+            testkit::let_pass(Duration::from_secs(5), "a run that takes its time").await;
             seen.fetch_add(1, Ordering::SeqCst);
         }
     });
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    testkit::let_pass(Duration::from_secs(1), "by a paused clock").await;
     let started = tokio::time::Instant::now();
     assert!(root.close(Duration::from_secs(600)).await.is_empty());
     assert_eq!(finished.load(Ordering::SeqCst), 1);
@@ -246,9 +242,7 @@ async fn everything_spawned_by_a_run_ends_with_it() {
             }));
         }
     });
-    tokio::time::timeout(LIVENESS, dropped.notified())
-        .await
-        .unwrap();
+    testkit::within(LIVENESS, dropped.notified()).await;
     assert!(root.close(LIVENESS).await.is_empty());
 }
 
@@ -287,9 +281,7 @@ async fn a_driver_is_listed_but_decides_by_itself_when_it_ends() {
     tokio::task::yield_now().await;
     assert_eq!((request.tasks(), listed().cancelled), (1, true));
     go.notify_one();
-    tokio::time::timeout(LIVENESS, answered.notified())
-        .await
-        .unwrap();
+    testkit::within(LIVENESS, answered.notified()).await;
     assert!(request.close(LIVENESS).await.is_empty());
     // After the end nothing begins.
     request.spawn_driver("late", std::future::pending());

@@ -44,6 +44,7 @@ impl Starter {
     }
 
     /// Starts one thread.
+    #[expect(clippy::disallowed_methods, reason = "Threads joins it")]
     pub(crate) fn start(
         &self,
         name: String,

@@ -15,6 +15,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
+use watertight_core::Deadline;
 
 /// How long the end of a process waits for a look under way.
 const END_MAX: Duration = Duration::from_millis(500);
@@ -52,6 +53,7 @@ impl FileThread {
     /// # Errors
     ///
     /// What the system says if there can't be one more.
+    #[expect(clippy::disallowed_methods, reason = "FileThread::end joins it")]
     pub(crate) fn start(reloader: Arc<Reloader>, tls: Option<Tls>) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
         let (ended, looked) = watch::channel(0);
@@ -85,7 +87,7 @@ impl FileThread {
         self.asks.ask(END);
         let mut looked = self.asks.looked.clone();
         let ended = async { while looked.changed().await.is_ok() {} };
-        if tokio::time::timeout(END_MAX, ended).await.is_err() {
+        if Deadline::after(END_MAX).run(ended).await.is_err() {
             tracing::warn!("a file is still being read, not waiting for it");
         } else if self.thread.join().is_err() {
             tracing::error!("thread of the files panicked");
@@ -158,6 +160,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the test joins it")]
     async fn what_is_asked_during_a_look_is_done_once_after_it() {
         let (wake, woken) = sync_channel(1);
         let (ended, looked) = watch::channel(0);

@@ -12,14 +12,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use watertight_core::BlockingLimits;
+use watertight_core::{BlockingLimits, Deadline, pause};
 
 /// The longest a shutdown hook may take.
 const HOOK_MAX: Duration = Duration::from_secs(10);
 
 /// A service that listens.
 ///
-/// Dropping it stops nothing: end it with [`Running::shutdown`].
+/// End it with [`Running::shutdown`]. Dropping it cancels all that it runs, at once:
+/// nothing goes on without an owner.
 #[must_use = "a running service is ended with shutdown()"]
 pub struct Running {
     scope: Scope,
@@ -32,6 +33,7 @@ pub struct Running {
     hooks: Vec<(&'static str, Hook)>,
     pub(crate) configured: Configured,
     pub(crate) files: FileThread,
+    _ends: Ends,
 }
 
 impl App {
@@ -102,6 +104,7 @@ impl App {
         let health = GrpcHealth::new(reporter, self.grpc_names, self.readiness.clone());
         health.refresh().await;
         Ok(Running {
+            _ends: Ends([self.scope.clone(), self.clients.clone()]),
             scope: self.scope,
             clients: self.clients,
             server,
@@ -239,7 +242,7 @@ impl Running {
         };
         self.readiness.drain();
         self.health.refresh().await;
-        tokio::time::sleep(unready).await;
+        let _over = pause(unready).await;
         let end = Instant::now() + drain;
         let connections = self.server.shutdown(drain).await;
         let left = end.saturating_duration_since(Instant::now());
@@ -262,7 +265,7 @@ impl Running {
 
     async fn run_hooks(&mut self) {
         for (hook, f) in self.hooks.drain(..) {
-            if tokio::time::timeout(HOOK_MAX, f()).await.is_err() {
+            if Deadline::after(HOOK_MAX).run(f()).await.is_err() {
                 tracing::error!(
                     hook,
                     seconds_max = HOOK_MAX.as_secs(),
@@ -270,6 +273,15 @@ impl Running {
                 );
             }
         }
+    }
+}
+
+/// Cancels the scopes of a service that is dropped without a shutdown.
+struct Ends([Scope; 2]);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Scope::cancel);
     }
 }
 

@@ -14,7 +14,7 @@ use std::process::Command;
 /// One line for each ban; the path must be the one that `clippy.toml` has.
 const USES: &[(&str, &str)] = &[
     ("tokio::spawn", "drop(tokio::spawn(async {}));"),
-    ("tokio::task::spawn", "drop(tokio::task::spawn(async {}));"),
+    ("tokio::spawn", "drop(tokio::task::spawn(async {}));"),
     (
         "tokio::task::spawn_local",
         "drop(tokio::task::spawn_local(async {}));",
@@ -28,12 +28,33 @@ const USES: &[(&str, &str)] = &[
         "drop(handle.spawn(async {}));",
     ),
     (
-        "tokio::runtime::Runtime::spawn",
-        "drop(runtime.spawn(async {}));",
+        "tokio::runtime::Handle::spawn_blocking",
+        "drop(handle.spawn_blocking(|| {}));",
     ),
     (
         "tokio::runtime::Handle::current",
         "drop(tokio::runtime::Handle::current());",
+    ),
+    (
+        "tokio::runtime::Handle::try_current",
+        "drop(tokio::runtime::Handle::try_current());",
+    ),
+    (
+        "tokio::runtime::Runtime::spawn",
+        "drop(runtime.spawn(async {}));",
+    ),
+    (
+        "tokio::runtime::Runtime::spawn_blocking",
+        "drop(runtime.spawn_blocking(|| {}));",
+    ),
+    (
+        "tokio::task::LocalSet::spawn_local",
+        "drop(set.spawn_local(async {}));",
+    ),
+    ("std::thread::spawn", "drop(std::thread::spawn(|| {}));"),
+    (
+        "std::thread::Builder::spawn",
+        "drop(std::thread::Builder::new().spawn(|| {}));",
     ),
     (
         "tokio::sync::mpsc::unbounded_channel",
@@ -43,7 +64,72 @@ const USES: &[(&str, &str)] = &[
         "std::sync::mpsc::channel",
         "drop(std::sync::mpsc::channel::<u8>());",
     ),
-    ("std::thread::spawn", "drop(std::thread::spawn(|| {}));"),
+    (
+        "futures_channel::mpsc::unbounded",
+        "drop(futures_channel::mpsc::unbounded::<u8>());",
+    ),
+    (
+        "crossbeam_channel::unbounded",
+        "drop(crossbeam_channel::unbounded::<u8>());",
+    ),
+    ("tokio::time::sleep", "drop(tokio::time::sleep(d));"),
+    (
+        "tokio::time::sleep_until",
+        "drop(tokio::time::sleep_until(at));",
+    ),
+    ("tokio::time::interval", "drop(tokio::time::interval(d));"),
+    (
+        "tokio::time::interval_at",
+        "drop(tokio::time::interval_at(at, d));",
+    ),
+    (
+        "tokio::time::timeout",
+        "drop(tokio::time::timeout(d, async {}));",
+    ),
+    (
+        "tokio::time::timeout_at",
+        "drop(tokio::time::timeout_at(at, async {}));",
+    ),
+    (
+        "futures_util::future::join_all",
+        "drop(future::join_all([ready(1)]));",
+    ),
+    (
+        "futures_util::future::try_join_all",
+        "drop(future::try_join_all([ready(OK)]));",
+    ),
+    (
+        "futures_util::future::join",
+        "drop(future::join(ready(1), ready(2)));",
+    ),
+    (
+        "futures_util::future::try_join",
+        "drop(future::try_join(ready(OK), ready(OK)));",
+    ),
+    (
+        "futures_util::future::select",
+        "drop(future::select(ready(1), ready(2)));",
+    ),
+    (
+        "futures_util::future::select_all",
+        "drop(future::select_all([ready(1)]));",
+    ),
+    (
+        "futures_util::future::select_ok",
+        "drop(future::select_ok([ready(OK)]));",
+    ),
+    (
+        "futures_util::stream::StreamExt::buffered",
+        "drop(stream::iter([ready(1)]).buffered(2));",
+    ),
+    (
+        "futures_util::stream::StreamExt::buffer_unordered",
+        "drop(stream::iter([ready(1)]).buffer_unordered(2));",
+    ),
+    (
+        "futures_util::stream::StreamExt::for_each_concurrent",
+        "drop(stream::iter([1]).for_each_concurrent(2, |_: u8| ready(())));",
+    ),
     ("std::mem::forget", "std::mem::forget(String::new());"),
     (
         "std::boxed::Box::leak",
@@ -67,8 +153,57 @@ const USES: &[(&str, &str)] = &[
         "let _: Option<tokio::task::JoinSet<u8>> = None;",
     ),
     (
+        "tokio::task::LocalSet",
+        "let _: Option<tokio::task::LocalSet> = None;",
+    ),
+    (
+        "tokio::task::Builder",
+        "let _: Option<tokio::task::Builder<'_>> = None;",
+    ),
+    (
+        "tokio_util::task::TaskTracker",
+        "let _: Option<tokio_util::task::TaskTracker> = None;",
+    ),
+    (
+        "tokio_util::task::LocalPoolHandle",
+        "let _: Option<tokio_util::task::LocalPoolHandle> = None;",
+    ),
+    (
+        "futures_util::stream::FuturesUnordered",
+        "let _: Option<stream::FuturesUnordered<Ready<u8>>> = None;",
+    ),
+    (
+        "futures_util::stream::FuturesOrdered",
+        "let _: Option<stream::FuturesOrdered<Ready<u8>>> = None;",
+    ),
+    (
         "std::collections::LinkedList",
         "let _: Option<std::collections::LinkedList<u8>> = None;",
+    ),
+    (
+        "tokio::select",
+        "drop(async { tokio::select! { () = ready(()) => {} } });",
+    ),
+    ("tokio::join", "drop(async { tokio::join!(ready(1)) });"),
+    (
+        "tokio::try_join",
+        "drop(async { tokio::try_join!(ready(OK)) });",
+    ),
+    (
+        "futures_util::select",
+        "drop(async { futures_util::select! { () = ready(()) => {} } });",
+    ),
+    (
+        "futures_util::select_biased",
+        "drop(async { futures_util::select_biased! { () = ready(()) => {} } });",
+    ),
+    (
+        "futures_util::join",
+        "drop(async { futures_util::join!(ready(1)) });",
+    ),
+    (
+        "futures_util::try_join",
+        "drop(async { futures_util::try_join!(ready(OK)) });",
     ),
 ];
 
@@ -79,13 +214,24 @@ version = "0.0.0"
 edition = "2024"
 
 [dependencies]
-tokio = { version = "1", features = ["rt", "rt-multi-thread", "sync"] }
+crossbeam-channel = "0.5"
+futures-channel = "0.3"
+futures-util = "0.3"
+tokio = { version = "1", features = ["macros", "rt", "rt-multi-thread", "sync", "time", "tracing"] }
+tokio-util = { version = "0.7", features = ["rt"] }
 
 [workspace]
 "#;
 
-const OPENING: &str = "//! Uses everything that is banned.\n\
-    pub fn all(handle: &tokio::runtime::Handle, runtime: &tokio::runtime::Runtime) {\n";
+const OPENING: &str = "//! Uses everything that is banned.
+use futures_util::future::{self, Ready, ready};
+use futures_util::stream::{self, StreamExt as _};
+const OK: Result<u8, u8> = Ok(1);
+pub fn all(
+    handle: &tokio::runtime::Handle, runtime: &tokio::runtime::Runtime, set: &tokio::task::LocalSet,
+    d: std::time::Duration, at: tokio::time::Instant,
+) {
+";
 
 type Failure = Box<dyn Error>;
 
@@ -99,13 +245,16 @@ fn every_ban_fires() -> Result<(), Failure> {
     );
 
     let messages = clippy(&fixture()?)?;
-    let lines: BTreeSet<u64> = messages.iter().filter_map(line_of_ban).collect();
-    for ((path, line), number) in USES.iter().zip(first_line()..) {
-        assert!(
-            lines.contains(&number),
-            "no diagnostic for {path}: {line}\n{messages:#?}"
-        );
-    }
+    let fired: BTreeSet<(u64, String)> = messages.iter().filter_map(fired).collect();
+    let silent: Vec<_> = USES
+        .iter()
+        .zip(first_line()..)
+        .filter(|((path, _), number)| !fired.contains(&(*number, (*path).to_owned())))
+        .collect();
+    assert!(
+        silent.is_empty(),
+        "no diagnostic for {silent:#?} among {fired:#?}"
+    );
     Ok(())
 }
 
@@ -165,7 +314,8 @@ fn clippy(dir: &Path) -> Result<Vec<serde_json::Value>, Failure> {
         .arg(dir.join("target"))
         // Else clippy would take the configuration of whoever runs this test.
         .env("CLIPPY_CONF_DIR", dir)
-        .env_remove("RUSTFLAGS")
+        // For `tokio::task::Builder`.
+        .env("RUSTFLAGS", "--cfg tokio_unstable")
         .current_dir(dir)
         .output()?;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -181,10 +331,17 @@ fn clippy(dir: &Path) -> Result<Vec<serde_json::Value>, Failure> {
         .collect::<Result<_, _>>()?)
 }
 
-/// The line of a message of a `clippy::disallowed_*` lint.
-fn line_of_ban(message: &serde_json::Value) -> Option<u64> {
+/// Line and path of a message of a `clippy::disallowed_*` lint.
+fn fired(message: &serde_json::Value) -> Option<(u64, String)> {
     let message = message.get("message")?;
     let code = message.get("code")?.get("code")?.as_str()?;
     code.starts_with("clippy::disallowed_").then_some(())?;
-    message.get("spans")?.get(0)?.get("line_start")?.as_u64()
+    let mut span = message.get("spans")?.get(0)?;
+    // Out of the macro, to the line of ours that calls it.
+    while let Some(outer) = span.pointer("/expansion/span") {
+        span = outer;
+    }
+    let line = span.get("line_start")?.as_u64()?;
+    let path = message.get("message")?.as_str()?.split('`').nth(1)?;
+    Some((line, path.to_owned()))
 }

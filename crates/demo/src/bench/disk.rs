@@ -28,6 +28,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// # Errors
 ///
 /// If there is no thread for it.
+#[expect(clippy::disallowed_methods, reason = "the probe joins it")]
 pub(super) fn beside(dir: &Path) -> std::io::Result<Beside> {
     let (stop, stopped) = std::sync::mpsc::sync_channel::<()>(1);
     let dir = dir.to_owned();

@@ -80,7 +80,7 @@ pub(crate) async fn shop(args: BenchArgs) -> Result<bool, DemoError> {
     };
     for number in 1..=args.runs {
         let run = measure::run(&args, u64::from(number), &console);
-        let Either::Left(run) = race(run, signals.next()).await else {
+        let Either::Left(run) = race(Box::pin(run), signals.next()).await else {
             return Err(DemoError::Interrupted);
         };
         let run = run?;

@@ -72,6 +72,10 @@ impl Journal {
     /// # Errors
     ///
     /// [`JournalError`] if the file can't be used, or isn't such a journal.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the journal joins it when it is closed"
+    )]
     pub(crate) fn open(path: &Path) -> Result<(Self, Book), JournalError> {
         let io = |error| JournalError::Io(path.to_owned(), error);
         let mut file = OpenOptions::new()

@@ -170,6 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test joins it")]
     fn a_panic_is_said_among_the_events_while_a_screen_is_up() {
         let console = Console::new(false);
         say_panics(console.clone());

@@ -57,6 +57,10 @@ impl Thread {
     /// # Errors
     ///
     /// If there can't be another thread.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the screen joins it when it is dropped"
+    )]
     pub(super) fn start(
         views: watch::Receiver<View>,
         stop_keys: Arc<Notify>,

@@ -126,7 +126,7 @@ pub(crate) async fn kill(args: KillArgs) -> Result<bool, DemoError> {
         in_flight_max: 4_096,
     };
     let work = soak(&stage, load, &console, &mut report);
-    let outcome = match race(work, race(stage.gave_up(), signals.next())).await {
+    let outcome = match race(Box::pin(work), race(stage.gave_up(), signals.next())).await {
         Either::Left(outcome) => outcome,
         Either::Right(Either::Left(())) => Err(stage.why_gave_up()),
         Either::Right(Either::Right(())) => Err(DemoError::Interrupted),

@@ -43,7 +43,7 @@ async fn a_twin_in_flight_waits_for_the_first() {
         wait_until_async(LIVENESS, || async { shop.store.len().await == 1 }).await;
         shop.fake.let_go(Call::Capture);
     };
-    let ((first, twin), ()) = join(both, release).await;
+    let ((first, twin), ()) = join(Box::pin(both), release).await;
     assert_eq!(first.unwrap(), twin.unwrap());
 }
 

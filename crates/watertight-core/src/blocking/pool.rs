@@ -88,6 +88,10 @@ impl Pool {
 }
 
 impl Job {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the closure runs where its caller's runtime is the current one"
+    )]
     pub(super) fn new(name: &'static str, scope: Scope, run: Box<dyn FnOnce() + Send>) -> Self {
         Self {
             name,
@@ -160,6 +164,10 @@ pub(super) fn set_limits(limits: BlockingLimits) {
 ///
 /// Nobody joins these threads. They own nothing but the closure they run, and that
 /// belongs to its scope.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that does; the pool bounds how many there are"
+)]
 fn start_thread() -> bool {
     let thread = std::thread::Builder::new().name("blocking".to_owned());
     let Err(error) = thread.spawn(work) else {

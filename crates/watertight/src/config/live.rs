@@ -108,6 +108,6 @@ mod tests {
         assert_eq!(*changes.changed().await, 3);
         let next = async { *changes.changed().await };
         let store = async { live.store(4) };
-        assert_eq!(tokio::join!(next, store).0, 4);
+        assert_eq!(watertight_core::join(next, store).await.0, 4);
     }
 }

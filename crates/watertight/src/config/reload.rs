@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use watertight_core::Deadline;
 
 /// A reload may take the token away, by mistake too.
 const NO_TOKEN: &str =
@@ -154,10 +155,8 @@ impl Reloader {
         if self.chassis.load().admin_token_file.is_none() {
             return self.source.changed().await;
         }
-        tokio::select! {
-            () = self.source.changed() => {}
-            () = tokio::time::sleep(POLL) => {}
-        }
+        // The file of the token is none of the source's, and is looked at now and then.
+        let _either = Deadline::after(POLL).run(self.source.changed()).await;
     }
 
     /// Reads everything again, if it says something else than before or

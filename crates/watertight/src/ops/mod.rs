@@ -28,6 +28,7 @@ use tokio::runtime::{Runtime, RuntimeMetrics};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use watertight_core::race;
 
 /// How often histograms are drained and process figures are read.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -115,6 +116,7 @@ struct Duty {
 impl Ops {
     /// Starts the thread; `admin` has been bound already, so that a taken port
     /// is an error at start. `work` is the runtime on which the service runs.
+    #[expect(clippy::disallowed_methods, reason = "Ops::stop joins it")]
     pub(crate) fn start(
         early: Early,
         admin: TcpListener,
@@ -220,12 +222,11 @@ impl Duty {
             let health = health.clone();
             async move { health.refresh().await }
         });
-        tokio::select! {
-            () = self.signals.serve(&self.asked, &self.shutdown_max) => {}
-            () = self.stop.cancelled() => {}
-            () = notice_changes(&self.reloader, &self.files) => {}
-            () = notice_hangups(&mut self.hangup, &self.files) => {}
-        }
+        let signals = self.signals.serve(&self.asked, &self.shutdown_max);
+        let changes = notice_changes(&self.reloader, &self.files);
+        let hangups = notice_hangups(&mut self.hangup, &self.files);
+        let end = race(signals, self.stop.cancelled());
+        race(end, race(changes, hangups)).await;
         scope.cancel();
     }
 }

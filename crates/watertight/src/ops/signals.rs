@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use watertight_core::{Deadline, Either, race};
 
 /// What an orderly shutdown may take beyond its own sum of limits.
 const OVERTIME: Duration = Duration::from_secs(2);
@@ -38,12 +39,13 @@ impl Signals {
     ) {
         let (first, _) = self.next().await;
         asked.send_replace(first);
-        tokio::select! {
-            (name, code) = self.next() => {
+        let end = Deadline::after(shutdown_max() + OVERTIME);
+        match end.run(self.next()).await {
+            Ok((name, code)) => {
                 tracing::warn!(signal = name, "second signal, ending at once");
                 end_process(code);
             }
-            () = tokio::time::sleep(shutdown_max() + OVERTIME) => {
+            Err(_passed) => {
                 tracing::error!("shutdown did not end in time, ending the process");
                 end_process(1);
             }
@@ -51,9 +53,9 @@ impl Signals {
     }
 
     async fn next(&mut self) -> (&'static str, i32) {
-        tokio::select! {
-            _ = self.interrupt.recv() => ("SIGINT", 130),
-            _ = self.terminate.recv() => ("SIGTERM", 143),
+        match race(self.interrupt.recv(), self.terminate.recv()).await {
+            Either::Left(_) => ("SIGINT", 130),
+            Either::Right(_) => ("SIGTERM", 143),
         }
     }
 }

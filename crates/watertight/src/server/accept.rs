@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use watertight_core::{Either, pause, race};
 
 /// Out of file descriptors or memory: accepting again at once would only spin.
 const BACKOFF_MIN: Duration = Duration::from_millis(10);
@@ -32,9 +33,9 @@ pub(super) async fn accept<A: Acceptor>(
 ) {
     let mut backoff = BACKOFF_MIN;
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shared.stop.cancelled() => return,
+        let first = race(listener.accept(), shared.stop.cancelled()).await;
+        let Either::Left(accepted) = first else {
+            return;
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -51,7 +52,7 @@ pub(super) async fn accept<A: Acceptor>(
             Err(error) => {
                 tracing::warn!(%error, listener = tag.0, "cannot accept, backing off");
                 metrics::counter!("server_accept_errors_total").increment(1);
-                tokio::time::sleep(backoff).await;
+                let _ended = pause(backoff).await;
                 backoff = (backoff * 2).min(BACKOFF_MAX);
             }
         }

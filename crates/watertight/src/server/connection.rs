@@ -15,7 +15,8 @@ use hyper_util::rt::TokioTimer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
+use watertight_core::{Deadline, Either, race};
 
 /// HTTP/2 flow-control window of a connection: what all its streams together
 /// may send ahead of what handlers have read.
@@ -35,11 +36,8 @@ pub(super) async fn serve<A: Acceptor>(
     let link = Arc::new(Link::new());
     let hello = hello(shared, &link, acceptor, stream, peer, tag);
     // Nothing was asked yet, so nothing is lost by closing at once on shutdown.
-    let hello = tokio::select! {
-        hello = hello => hello,
-        () = shared.stop.cancelled() => return,
-    };
-    if let Some((protocol, io, info)) = hello {
+    let first = race(hello, shared.stop.cancelled()).await;
+    if let Either::Left(Some((protocol, io, info))) = first {
         speak(shared, link, protocol, io, info).await;
     }
 }
@@ -54,7 +52,8 @@ async fn hello<A: Acceptor>(
     tag: ListenerTag,
 ) -> Option<(Protocol, Prefixed<Watched<A::Io>>, ConnInfo)> {
     let config = shared.config.load_full();
-    let accepted = timeout(config.handshake_timeout, acceptor.accept(stream, peer, tag));
+    let handshake = Deadline::after(config.handshake_timeout);
+    let accepted = handshake.run(acceptor.accept(stream, peer, tag));
     let (io, info) = match accepted.await {
         Ok(Ok(accepted)) => accepted,
         Ok(Err(error)) => {
@@ -68,7 +67,8 @@ async fn hello<A: Acceptor>(
         }
     };
     let io = Watched::new(io, Arc::clone(link));
-    match timeout(config.first_byte_timeout, sniff(io)).await {
+    let first_byte = Deadline::after(config.first_byte_timeout);
+    match first_byte.run(sniff(io)).await {
         Ok(Ok(Some((protocol, io)))) => Some((protocol, io, info)),
         Ok(Ok(None)) => None,
         Ok(Err(error)) => {

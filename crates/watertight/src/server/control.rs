@@ -285,6 +285,10 @@ pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
 
 impl Alarm {
     /// Ready once `due` has come.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a timer of the connection, which ends with it"
+    )]
     pub(crate) fn poll(&mut self, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let sleep = self
             .0

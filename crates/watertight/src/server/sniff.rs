@@ -128,7 +128,7 @@ mod tests {
             }
             drop(client);
         };
-        let (sniffed, ()) = tokio::join!(sniff(server), write);
+        let (sniffed, ()) = watertight_core::join(sniff(server), write).await;
         sniffed.unwrap().map(|(protocol, _)| protocol)
     }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use watertight::{Either, race};
 use watertight::{Running, axum};
 
 /// One HTTP/2 exchange over a fresh connection.

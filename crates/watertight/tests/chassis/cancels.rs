@@ -208,8 +208,8 @@ async fn a_closed_event_stream() {
     with_pair(async |pair| async move {
         let mut tcp = get(pair.addr(), "/events").await;
         let mut some = [0; 4096];
-        let read = tokio::time::timeout(LIVENESS, tcp.read(&mut some)).await;
-        assert!(some[..read.unwrap().unwrap()].starts_with(b"HTTP/1.1 200"));
+        let read = testkit::within(LIVENESS, tcp.read(&mut some)).await;
+        assert!(some[..read.unwrap()].starts_with(b"HTTP/1.1 200"));
         pair.running(2).await;
         drop(tcp);
         pair.ends().await;

@@ -9,6 +9,7 @@ use testkit::wire::{PREFACE, settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::Code;
+use watertight::{Either, join, race};
 use watertight::{ListenerTag, PlainTcp, Routes, Scope, Server, ServerConfig, axum, bind};
 
 fn start(config: ServerConfig) -> (Scope, Server, SocketAddr) {

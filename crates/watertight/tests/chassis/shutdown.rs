@@ -100,7 +100,8 @@ async fn a_request_being_drained_may_still_spawn() {
             // Refused: accepting has stopped, and the connections are being drained.
             wait_until_async(LIVENESS, async || TcpStream::connect(addr).await.is_err()).await;
             gate.notify_one();
-        }).await;
+        })
+        .await;
         assert!(stragglers.is_empty());
     };
     let (answer, ()) = watertight::join(caller, end).await;

@@ -2,7 +2,6 @@
 
 use crate::children::{Child, args};
 use crate::common::{LIVENESS, app, get, http1};
-use futures_util::future::join_all;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -314,7 +313,7 @@ async fn every_task_of_the_runtimes_has_an_owner_but_for_orphans() {
         open.push(tcp);
     }
     // Tasks come and go meanwhile.
-    let churn = join_all((0..8).map(|_| async {
+    let churn = testkit::at_once((0..8).map(|_| async {
         for _ in 0..25 {
             do_it(listen, "/many/10").await;
         }
@@ -330,7 +329,7 @@ async fn every_task_of_the_runtimes_has_an_owner_but_for_orphans() {
             assert_eq!(metric(admin, "tasks_orphans").await.unwrap_or(0.0), 0.0);
         }
     };
-    tokio::join!(churn, watch);
+    watertight::join(churn, watch).await;
     do_it(listen, "/orphan").await;
     wait_until_async(LIVENESS, async || json(admin, "").await["orphans"] == 1).await;
     wait_until_async(LIVENESS, async || {
@@ -344,11 +343,12 @@ async fn a_page_of_very_many_tasks_is_bounded_and_holds_nobody_up() {
     let mut child = Child::start("tasks");
     let (listen, admin) = child.ready();
     do_it(listen, &format!("/many/{MANY}")).await;
-    let (report, answers) = tokio::join!(json(admin, "&top=3"), async {
+    let (report, answers) = watertight::join(json(admin, "&top=3"), async {
         for _ in 0..10 {
             do_it(admin, "/livez").await;
         }
-    });
+    })
+    .await;
     let () = answers;
     let count = |value: &Value| usize::try_from(value.as_u64().unwrap()).unwrap();
     let tasks = count(&report["tasks"]);

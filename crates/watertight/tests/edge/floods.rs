@@ -14,6 +14,7 @@ use tonic::codegen::BoxFuture;
 use tonic::server::{Grpc, NamedService, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
+use watertight::Deadline;
 use watertight::{Routes, ServerConfig, axum};
 
 const ENOUGH: u32 = 400_000;
@@ -101,7 +102,7 @@ async fn a_peer_that_goes_on_sending_too_many_header_fields_is_cut_off() {
             }
         }
     };
-    tokio::time::timeout(LIVENESS, answered).await.unwrap();
+    testkit::within(LIVENESS, answered).await;
     let go_on = async {
         for stream in (9..).step_by(2) {
             if client.send(&overfull(stream)).await.is_err() {
@@ -109,7 +110,7 @@ async fn a_peer_that_goes_on_sending_too_many_header_fields_is_cut_off() {
             }
         }
     };
-    tokio::time::timeout(LIVENESS, go_on).await.unwrap();
+    testkit::within(LIVENESS, go_on).await;
     crate::common::grown(closed, before).await;
     edge.no_connections().await;
     edge.end().await;
@@ -257,7 +258,7 @@ async fn a_client_that_gives_up_all_its_calls_is_honest() {
             .body(String::new())
             .unwrap();
         let call = send.send_request(hang);
-        let soon = tokio::time::timeout(std::time::Duration::from_micros(500), call);
+        let soon = Deadline::after(std::time::Duration::from_micros(500)).run(call);
         assert!(soon.await.is_err(), "it hangs, and the connection stays");
     }
     edge.freed().await;

@@ -2,8 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     reason = "a failed step fails the test; helpers are not covered by clippy.toml"
 )]
 

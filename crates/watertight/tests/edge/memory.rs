@@ -59,6 +59,10 @@ struct Child {
 }
 
 impl Child {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "joined when the child is dropped"
+    )]
     fn start() -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command

@@ -123,10 +123,10 @@ async fn a_file_that_says_something_else_is_noticed() {
         }
     };
     let write = async {
-        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        testkit::let_pass(std::time::Duration::from_secs(60), "by a paused clock").await;
         write(&setting, "[shop]\njobs = 2\n");
     };
-    tokio::join!(changed, write);
+    watertight_core::join(changed, write).await;
     assert_eq!(own.load().jobs, 2);
 }
 

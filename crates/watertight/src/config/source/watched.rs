@@ -58,6 +58,7 @@ impl Source for Files {
         self.paths.iter().map(document).collect()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "whoever waits for it ends it")]
     fn changed(&self) -> BoxFuture<'_, ()> {
         Box::pin(tokio::time::sleep(POLL))
     }
@@ -76,7 +77,9 @@ impl Source for Sources {
         if self.0.is_empty() {
             return Box::pin(std::future::pending());
         }
-        let any = futures_util::future::select_all(self.0.iter().map(|source| source.changed()));
-        Box::pin(async move { drop(any.await) })
+        let all = self.0.iter().map(|source| source.changed());
+        Box::pin(async move {
+            watertight_core::race_all(all).await;
+        })
     }
 }
