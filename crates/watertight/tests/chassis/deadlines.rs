@@ -7,7 +7,6 @@ use std::time::Duration;
 use testkit::wait_until_async;
 use tonic::{Code, Request};
 use watertight::{Deadline, GrpcChannel, Scope, axum, parse_grpc_timeout};
-use watertight::{Either, race};
 
 fn with_timeout(value: &'static str) -> Request<String> {
     let mut request = Request::new(String::new());
