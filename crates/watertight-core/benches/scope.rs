@@ -175,8 +175,11 @@ impl Bench {
             })
         };
         let ours = || {
-            let task = scope.spawn("bench", wakes_itself(N));
-            each_async(N, async { task.await.unwrap_or_default() })
+            let scope = scope.clone();
+            each_async(N, async move {
+                let task = scope.spawn("bench", wakes_itself(N));
+                task.await.unwrap_or_default();
+            })
         };
         let names = ["poll, tokio", "poll, scope", "poll, more than tokio's"];
         self.compare(names, Some(AIM_POLL_NS), bare, ours);
@@ -190,9 +193,9 @@ impl Bench {
             })
         };
         let ours = || {
-            let (a, b) = ping_pong(N);
-            let (a, b) = (scope.spawn("bench", a), scope.spawn("bench", b));
-            each_async(N * 2, async {
+            let ((a, b), scope) = (ping_pong(N), scope.clone());
+            each_async(N * 2, async move {
+                let (a, b) = (scope.spawn("bench", a), scope.spawn("bench", b));
                 a.await.unwrap_or_default();
                 b.await.unwrap_or_default();
             })
@@ -273,8 +276,7 @@ impl Bench {
                 let scope = Scope::root("bench").child("request");
                 let spawn = |_| scope.spawn("bench", std::future::pending::<()>());
                 let tasks: Vec<_> = (0..TASKS).map(spawn).collect();
-                // All of them have been polled once this one has.
-                scope.spawn("last", async {}).await.unwrap_or_default();
+                until_parked(&scope, TASKS).await;
                 let begin = Instant::now();
                 scope.cancel();
                 let call = begin.elapsed();
@@ -298,7 +300,7 @@ impl Bench {
             for _ in 0..TASKS {
                 drop(tasks.spawn("bench", std::future::pending::<()>()));
             }
-            tasks.spawn("last", async {}).await.unwrap_or_default();
+            until_parked(&tasks, TASKS).await;
         });
         self.alone("census, for each of 100,000 tasks", "ns", || {
             each(TASKS, || {
@@ -352,6 +354,14 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     tokio::spawn(fut)
+}
+
+/// Until so many tasks of the scope have been polled, and wait.
+async fn until_parked(scope: &Scope, tasks: u32) {
+    let query = Query::Root(scope.root_id());
+    while census(query, 0).states[0] < tasks as usize {
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn wakes_itself(mut n: u32) {

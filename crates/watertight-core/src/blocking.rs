@@ -117,7 +117,9 @@ impl Scope {
 }
 
 fn run<T>(listed: &Listed, f: impl FnOnce(&Scope) -> T) -> Result<T, TaskError> {
-    let (entry, scope) = (listed.entry(), listed.scope());
+    let (entry, Some(scope)) = (listed.entry(), listed.scope()) else {
+        return Err(TaskError::Cancelled);
+    };
     if scope.is_cancelled() {
         scope.count_cancelled(entry.name());
         return Err(TaskError::Cancelled);

@@ -38,16 +38,20 @@ pub fn set_poll_hook(hook: Box<dyn PollHook>) -> Result<(), Box<dyn PollHook>> {
     HOOK.set(hook)
 }
 
+/// What the hook will see of the task; nothing if there is none.
+pub(crate) fn view(entry: &Entry, scope: &Scope) -> Option<TaskView> {
+    HOOK.get().map(|_hook| TaskView::of(entry, scope))
+}
+
 /// Polls the future of a task.
 pub(crate) fn poll<F: Future>(
-    entry: &Entry,
-    scope: &Scope,
+    task: Option<&TaskView>,
     fut: Pin<&mut F>,
     cx: &mut Context<'_>,
 ) -> Poll<F::Output> {
-    match HOOK.get() {
-        None => fut.poll(cx),
-        Some(hook) => through(fut, |poll| hook.task(&TaskView::of(entry, scope), cx, poll)),
+    match (task, HOOK.get()) {
+        (Some(task), Some(hook)) => through(fut, |poll| hook.task(task, cx, poll)),
+        _ => fut.poll(cx),
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) type Start = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 /// scope waits for what waits, too.
 struct Job {
     listed: Listed,
+    scope: Scope,
     start: Start,
 }
 
@@ -87,7 +88,11 @@ impl Pool {
         let scope = self.scope.for_later(deadline, trace, priority, label);
         let site = Site::of(self.scope.name(), location);
         let listed = Listed::enter(&scope, Kind::Work, site).ok_or(Refused::Closed)?;
-        let job = Job { listed, start };
+        let job = Job {
+            listed,
+            scope,
+            start,
+        };
         let mut queue = self.lock();
         if queue.running < self.limits.running.max(1) {
             queue.running += 1;
@@ -125,8 +130,11 @@ impl Place {
     /// A task for each piece of work, so that its name, its time and its panic are
     /// its own.
     fn start(self, job: Job) {
-        let Job { listed, start } = job;
-        let scope = listed.scope().clone();
+        let Job {
+            listed,
+            scope,
+            start,
+        } = job;
         let work = async move {
             let outcome = run(&scope, start).await;
             if let Some(pool) = &self.0 {
@@ -149,7 +157,7 @@ impl Place {
                 return;
             };
             drop(queue);
-            let deadline = job.listed.scope().deadline();
+            let deadline = job.scope.deadline();
             if deadline.is_some_and(Deadline::has_passed) {
                 drop(job);
                 pool.count("late");

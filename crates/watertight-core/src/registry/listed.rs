@@ -2,6 +2,7 @@
 
 use super::Registry;
 use crate::Scope;
+use crate::ambient::Slot;
 use crate::task::{Entry, Kind, Site};
 use std::sync::Arc;
 
@@ -10,14 +11,15 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Listed {
     entry: Arc<Entry>,
-    scope: Scope,
+    /// Its scope, ambient while the task is polled.
+    scope: Slot,
     /// Whether the registry has it.
     listed: bool,
 }
 
 impl Listed {
     /// `None` once the scope is closed or cancelled.
-    pub(crate) fn enter(scope: &Scope, kind: Kind, site: Arc<Site>) -> Option<Self> {
+    pub(crate) fn enter(scope: &Scope, kind: Kind, site: &'static Site) -> Option<Self> {
         if !scope.enter_task(kind) {
             return None;
         }
@@ -25,7 +27,7 @@ impl Listed {
         let (entry, listed) = Registry::global().enter(scope, make);
         Some(Self {
             entry,
-            scope: scope.clone(),
+            scope: Slot::new(scope.clone()),
             listed,
         })
     }
@@ -34,24 +36,32 @@ impl Listed {
         &self.entry
     }
 
-    pub(crate) fn scope(&self) -> &Scope {
-        &self.scope
+    /// Its scope; `None` while that is ambient.
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        self.scope.get()
+    }
+
+    /// What is known of it, and its scope to make that ambient.
+    pub(crate) fn parts(&mut self) -> (&Entry, &mut Slot) {
+        (&self.entry, &mut self.scope)
     }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.entry.set_runtime(None);
         self.entry.site.ended(self.entry.sched.polls());
         if self.listed {
             Registry::global().leave(self.entry.id);
         } else {
             Registry::global().leave_unlisted();
         }
-        if self.entry.kind.ends_with_scope() {
-            self.scope.count_wasted();
+        // It is there: a task isn't dropped while it is polled.
+        if let Some(scope) = self.scope.get() {
+            if self.entry.kind.ends_with_scope() {
+                scope.count_wasted();
+            }
+            scope.leave_task(self.entry.kind);
         }
-        self.scope.leave_task(self.entry.kind);
     }
 }
 

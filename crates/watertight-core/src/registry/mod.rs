@@ -22,7 +22,7 @@ use crate::Scope;
 use crate::task::Entry;
 use slab::Slab;
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 const SHARD_BITS: u32 = 6;
@@ -59,10 +59,17 @@ pub(crate) struct Live {
 /// Bounded by [`SHARD_MAX`]; what it took at its largest it gives back once it
 /// is empty, so one task that stays can hold on to 1 MiB.
 #[derive(Debug, Default)]
-struct Shard(Mutex<Slab<Live>>);
+struct Shard(Mutex<Shelf>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    tasks: Slab<Live>,
+    /// Tells apart tasks that have had the same place.
+    generation: u64,
+}
 
 impl Shard {
-    fn lock(&self) -> MutexGuard<'_, Slab<Live>> {
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -72,14 +79,14 @@ pub(crate) struct Registry {
     shards: Box<[Shard]>,
     /// Beyond [`TASKS_LISTED_MAX`].
     unlisted: AtomicUsize,
-    /// Tells apart tasks that have had the same place.
-    generation: AtomicU64,
+    /// Threads that were given a shard.
+    threads: AtomicUsize,
 }
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry {
     shards: (0..SHARDS).map(|_| Shard::default()).collect(),
     unlisted: AtomicUsize::new(0),
-    generation: AtomicU64::new(0),
+    threads: AtomicUsize::new(0),
 });
 
 /// How far a walk through the registry has come.
@@ -112,14 +119,17 @@ impl Registry {
 
     /// Lists a task that `make` makes from its id; not if there is no room.
     fn enter(&self, scope: &Scope, make: impl FnOnce(u64) -> Entry) -> (Arc<Entry>, bool) {
-        let generation = self.generation.fetch_add(1, Ordering::Relaxed);
-        let first = SHARD.try_with(Cell::get).ok().flatten();
-        let first = first.unwrap_or((generation & SHARD_MASK) as usize);
+        let own = SHARD.get();
+        let first = own.unwrap_or_else(|| self.threads.fetch_add(1, Ordering::Relaxed) % SHARDS);
         for shard in (first..first + SHARDS).map(|shard| shard % SHARDS) {
-            let mut entries = self.shards[shard].lock();
-            if entries.len() < SHARD_MAX {
-                let _ending = SHARD.try_with(|own| own.set(Some(shard)));
-                let free = entries.vacant_entry();
+            let mut shelf = self.shards[shard].lock();
+            if shelf.tasks.len() < SHARD_MAX {
+                if own != Some(shard) {
+                    SHARD.set(Some(shard));
+                }
+                shelf.generation += 1;
+                let generation = shelf.generation;
+                let free = shelf.tasks.vacant_entry();
                 let entry = Arc::new(make(id_of(generation, shard, free.key())));
                 free.insert(Live {
                     entry: Arc::clone(&entry),
@@ -134,13 +144,13 @@ impl Registry {
 
     fn leave(&self, id: u64) {
         let (shard, key) = place_of(id);
-        let mut entries = self.shards[shard].lock();
-        let gone = entries.try_remove(key);
-        if entries.is_empty() && entries.capacity() > SPARE {
-            *entries = Slab::new();
+        let mut shelf = self.shards[shard].lock();
+        let gone = shelf.tasks.try_remove(key);
+        if shelf.tasks.is_empty() && shelf.tasks.capacity() > SPARE {
+            shelf.tasks = Slab::new();
         }
         // Dropping an entry can drop a scope: not under the lock.
-        drop(entries);
+        drop(shelf);
         drop(gone);
     }
 
@@ -156,8 +166,12 @@ impl Registry {
     /// Calls `f` with the live task of this id.
     fn with<T>(&self, id: u64, f: impl FnOnce(&Live) -> T) -> Option<T> {
         let (shard, key) = place_of(id);
-        let entries = self.shards[shard].lock();
-        entries.get(key).filter(|live| live.entry.id == id).map(f)
+        let shelf = self.shards[shard].lock();
+        shelf
+            .tasks
+            .get(key)
+            .filter(|live| live.entry.id == id)
+            .map(f)
     }
 
     /// Calls `f` with each task; a shard is locked meanwhile, so be quick.
@@ -169,13 +183,13 @@ impl Registry {
     /// The same with the next part of the tasks; `true` after the last one, and
     /// then the cursor is at the beginning again.
     fn step(&self, cursor: &mut Cursor, f: impl FnMut(&Live)) -> bool {
-        let entries = self.shards[cursor.shard].lock();
-        let places = entries.capacity();
+        let shelf = self.shards[cursor.shard].lock();
+        let places = shelf.tasks.capacity();
         let end = places.min(cursor.key + STEP);
         (cursor.key..end)
-            .filter_map(|key| entries.get(key))
+            .filter_map(|key| shelf.tasks.get(key))
             .for_each(f);
-        drop(entries);
+        drop(shelf);
         if end < places {
             cursor.key = end;
             return false;
@@ -189,7 +203,11 @@ impl Registry {
 
     /// Live tasks, listed or not, blocking closures included.
     fn len(&self) -> usize {
-        let listed: usize = self.shards.iter().map(|shard| shard.lock().len()).sum();
+        let listed: usize = self
+            .shards
+            .iter()
+            .map(|shard| shard.lock().tasks.len())
+            .sum();
         listed + self.unlisted.load(Ordering::Relaxed)
     }
 }

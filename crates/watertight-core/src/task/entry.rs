@@ -21,7 +21,7 @@ use std::task::{Wake, Waker};
 pub(crate) struct Entry {
     pub(crate) id: u64,
     pub(crate) kind: Kind,
-    pub(crate) site: Arc<Site>,
+    pub(crate) site: &'static Site,
     pub(crate) born: Ticks,
     pub(crate) sched: Sched,
     /// Time spent in polls, in ticks.
@@ -36,7 +36,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(id: u64, kind: Kind, site: Arc<Site>) -> Self {
+    pub(crate) fn new(id: u64, kind: Kind, site: &'static Site) -> Self {
         let born = Ticks::now();
         Self {
             id,

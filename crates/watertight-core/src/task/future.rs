@@ -1,8 +1,7 @@
 //! A spawned future and all that happens around its polls.
 
 use super::{Entry, TaskError};
-use crate::Scope;
-use crate::ambient::Ambient;
+use crate::ambient::Slot;
 use crate::hook;
 use crate::registry::Listed;
 use crate::registry::worker;
@@ -29,8 +28,8 @@ pin_project_lite::pin_project! {
     /// it would hold a clone in every task, and no task could be proved dead.
     pub(crate) struct Task<F> {
         #[pin]
-        fut: Option<Ambient<F>>,
-        // Set up at the first wait: many tasks never do.
+        fut: Option<F>,
+        // Set up at the first wait, with the runtime's waker: many tasks never do.
         #[pin]
         cancelled: Option<WaitForCancellationFutureOwned>,
         waited: bool,
@@ -40,13 +39,16 @@ pin_project_lite::pin_project! {
     }
 
     impl<F> PinnedDrop for Task<F> {
-        // Before it had a result: the runtime shuts down, or never took it.
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
+            let (entry, scope) = this.listed.parts();
+            // Before it had a result: the runtime shuts down, or never took it.
             if this.fut.is_some() {
-                let entry = this.listed.entry();
                 entry.sched.over();
-                end(this.fut, entry, this.listed.scope());
+                end(this.fut, entry, scope);
+            }
+            if *this.waited {
+                entry.set_runtime(None);
             }
         }
     }
@@ -55,7 +57,7 @@ pin_project_lite::pin_project! {
 impl<F: Future> Task<F> {
     pub(crate) fn new(listed: Listed, fut: F) -> Self {
         Self {
-            fut: Some(listed.scope().ambient(fut)),
+            fut: Some(fut),
             cancelled: None,
             waited: false,
             waker: Waker::from(Arc::clone(listed.entry())),
@@ -69,28 +71,32 @@ impl<F: Future> Future for Task<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let (entry, scope) = (&**this.listed.entry(), this.listed.scope());
+        let (entry, slot) = this.listed.parts();
         let ends_with_scope = entry.kind.ends_with_scope();
-        // Cancellation first: "dropped at the next await" has no exceptions.
-        if ends_with_scope && scope.is_cancelled() {
-            end(this.fut.as_mut(), entry, scope);
-            scope.count_cancelled(entry.name());
-            return Poll::Ready(Err(TaskError::Cancelled));
-        }
-        let Some(fut) = this.fut.as_mut().as_pin_mut() else {
+        let Some((fut, scope)) = this.fut.as_mut().as_pin_mut().zip(slot.get()) else {
             return Poll::Pending;
         };
+        // Cancellation first: "dropped at the next await" has no exceptions.
+        if ends_with_scope && scope.is_cancelled() {
+            scope.count_cancelled(entry.name());
+            end(this.fut, entry, slot);
+            return Poll::Ready(Err(TaskError::Cancelled));
+        }
+        let view = hook::view(entry, scope);
         let begin = Ticks::now();
         entry.begin(begin);
         let polled = {
             let _busy = worker::busy_with(entry, begin);
             let mut own = Context::from_waker(this.waker);
-            catch_unwind(AssertUnwindSafe(|| hook::poll(entry, scope, fut, &mut own)))
+            let poll = || hook::poll(view.as_ref(), fut, &mut own);
+            slot.enter(|| catch_unwind(AssertUnwindSafe(poll)))
         };
         entry.spent(Ticks::now());
         let out = match polled {
             Ok(Poll::Pending) => {
-                if !*this.waited {
+                if !*this.waited
+                    && let Some(scope) = slot.get()
+                {
                     *this.waited = true;
                     // Its waker never changes: the runtime's task has one.
                     entry.set_runtime(Some(cx.waker().clone()));
@@ -114,16 +120,16 @@ impl<F: Future> Future for Task<F> {
                 Err(TaskError::Panicked)
             }
         };
-        end(this.fut, entry, scope);
+        end(this.fut, entry, slot);
         Poll::Ready(out)
     }
 }
 
 /// Drops the future under its scope, and reports a panic of its destructors
 /// under its name.
-fn end<F>(mut fut: Pin<&mut Option<Ambient<F>>>, entry: &Entry, scope: &Scope) {
-    let dropped = catch_unwind(AssertUnwindSafe(|| scope.enter(|| fut.set(None))));
-    if let Err(payload) = dropped {
+fn end<F>(mut fut: Pin<&mut Option<F>>, entry: &Entry, scope: &mut Slot) {
+    let drop = AssertUnwindSafe(|| fut.set(None));
+    if let Err(payload) = scope.enter(|| catch_unwind(drop)) {
         report_panic(entry.name(), payload.as_ref());
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Places that have a history of their own; all beyond share one.
@@ -27,6 +27,13 @@ pub struct SpawnSite {
     pub location: &'static Location<'static>,
 }
 
+impl SpawnSite {
+    /// Whether it is the same, as far as can be seen without reading it.
+    fn is(self, other: Self) -> bool {
+        std::ptr::eq(self.location, other.location) && std::ptr::eq(self.name, other.name)
+    }
+}
+
 impl fmt::Display for SpawnSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, location } = self;
@@ -44,23 +51,31 @@ impl fmt::Debug for SpawnSite {
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) place: SpawnSite,
-    /// Polls of tasks that have ended: before each of them was a wait.
+    /// Polls of tasks that have ended, but for the first of each: before each of
+    /// them was a wait.
     polls: AtomicU64,
     /// Waits of at least a millisecond that came to an end, by their length.
     waits: [AtomicU32; CLASSES],
 }
 
-static SITES: LazyLock<Mutex<HashMap<SpawnSite, Arc<Site>>>> = LazyLock::new(Mutex::default);
-static OTHER: LazyLock<Arc<Site>> = LazyLock::new(|| {
-    Arc::new(Site::new(SpawnSite {
+/// All sites, in the order they came: memory that is never touched is never taken,
+/// and what is static is shared by all workers without counting who uses it.
+static SITES: [OnceLock<Site>; SITES_MAX] = [const { OnceLock::new() }; SITES_MAX];
+static KNOWN: LazyLock<Mutex<HashMap<SpawnSite, &'static Site>>> = LazyLock::new(Mutex::default);
+static OTHER: LazyLock<Site> = LazyLock::new(|| {
+    Site::new(SpawnSite {
         name: "other",
         location: Location::caller(),
-    }))
+    })
 });
 static WAIT_MIN_TICKS: LazyLock<u64> = LazyLock::new(|| ticks::ticks(WAIT_MIN));
 
+/// A place as it was asked for, and its site: the compiler may have the same place
+/// more than once, at different addresses.
+type Near = Cell<Option<(SpawnSite, &'static Site)>>;
+
 thread_local! {
-    static NEAR: [Cell<Option<Arc<Site>>>; REMEMBERED] = const { [const { Cell::new(None) }; REMEMBERED] };
+    static NEAR: [Near; REMEMBERED] = const { [const { Cell::new(None) }; REMEMBERED] };
 }
 
 impl Site {
@@ -77,53 +92,51 @@ impl Site {
     /// # Limits
     ///
     /// 4,096 sites; whatever comes after them is called "other".
-    pub(crate) fn of(name: &'static str, location: &'static Location<'static>) -> Arc<Self> {
+    pub(crate) fn of(name: &'static str, location: &'static Location<'static>) -> &'static Self {
         let place = SpawnSite { name, location };
         let slot = std::ptr::from_ref(location).addr() / align_of::<Location<'_>>() % REMEMBERED;
-        // A thread that is ending has no memory any more.
-        let known = NEAR.try_with(|near| {
-            let site = near[slot].take()?;
-            let found = (site.place == place).then(|| Arc::clone(&site));
-            near[slot].set(Some(site));
-            found
-        });
-        if let Ok(Some(site)) = known {
-            return site;
-        }
-        let site = Self::look_up(place);
-        let _ending = NEAR.try_with(|near| near[slot].set(Some(Arc::clone(&site))));
-        site
+        NEAR.with(|near| {
+            if let Some((asked, site)) = near[slot].get()
+                && asked.is(place)
+            {
+                return site;
+            }
+            let site = Self::look_up(place);
+            near[slot].set(Some((place, site)));
+            site
+        })
     }
 
-    fn look_up(place: SpawnSite) -> Arc<Self> {
-        let mut sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(site) = sites.get(&place) {
-            return Arc::clone(site);
+    fn look_up(place: SpawnSite) -> &'static Self {
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(site) = known.get(&place) {
+            return site;
         }
-        if sites.len() >= SITES_MAX {
-            return Arc::clone(&OTHER);
-        }
-        let site = Arc::new(Self::new(place));
-        sites.insert(place, Arc::clone(&site));
+        let Some(free) = SITES.get(known.len()) else {
+            return &OTHER;
+        };
+        let site = free.get_or_init(|| Self::new(place));
+        known.insert(place, site);
         site
     }
 
     /// A task went on after having been parked for so many ticks.
     pub(crate) fn waited(&self, ticks: u64) {
         // The division is for the few waits that are long.
-        let Some(times) = ticks
-            .checked_div(*WAIT_MIN_TICKS)
-            .filter(|&times| times > 0)
-        else {
+        if ticks < *WAIT_MIN_TICKS {
             return;
-        };
-        let class = (times.ilog2() as usize).min(CLASSES - 1);
-        self.waits[class].fetch_add(1, Ordering::Relaxed);
+        }
+        let times = ticks.checked_div(*WAIT_MIN_TICKS).unwrap_or(ticks);
+        let class = times.checked_ilog2().unwrap_or(0) as usize;
+        self.waits[class.min(CLASSES - 1)].fetch_add(1, Ordering::Relaxed);
     }
 
     /// A task has ended after so many polls.
     pub(crate) fn ended(&self, polls: u64) {
-        self.polls.fetch_add(polls, Ordering::Relaxed);
+        // Many never wait, and say nothing about waits.
+        if polls > 1 {
+            self.polls.fetch_add(polls - 1, Ordering::Relaxed);
+        }
     }
 
     /// How many waits were seen to end, and the length that 99 of 100 did not
@@ -161,9 +174,9 @@ mod tests {
     fn a_place_has_one_site_and_two_names_have_two() {
         let here = Location::caller();
         let site = Site::of("one", here);
-        assert!(Arc::ptr_eq(&site, &Site::of("one", here)));
-        assert!(!Arc::ptr_eq(&site, &Site::of("two", here)));
-        assert!(Arc::ptr_eq(&site, &Site::look_up(site.place)));
+        assert!(std::ptr::eq(site, Site::of("one", here)));
+        assert!(!std::ptr::eq(site, Site::of("two", here)));
+        assert!(std::ptr::eq(site, Site::look_up(site.place)));
         assert!(
             site.place.to_string().starts_with("one ("),
             "{}",
@@ -187,7 +200,8 @@ mod tests {
         assert_eq!(site.history(), (100, Duration::from_millis(16)));
         site.waited(u64::MAX);
         assert_eq!(site.history().0, 101);
-        site.ended(100_000);
+        site.ended(1);
+        site.ended(100_001);
         assert_eq!(site.history(), (100_000, WAIT_MIN));
     }
 }
