@@ -101,10 +101,10 @@ impl Scope {
         };
         let (sender, receiver) = oneshot::channel();
         let counted = Counted::new();
-        let run = move || {
+        let run = move |place| {
             let out = run(&listed, f);
             // In the books for as long as it runs, and not longer than its result is out.
-            drop((listed, counted));
+            drop((listed, counted, place));
             drop(sender.send(out));
         };
         if pool::submit(Job::new(name, self.clone(), Box::new(run))) {

@@ -22,12 +22,18 @@ pub(super) struct Job {
     scope: Scope,
     /// Of the runtime that wanted it, for what it may want from that.
     runtime: Option<Handle>,
-    run: Box<dyn FnOnce() + Send>,
+    run: Run,
 }
+
+/// Runs the closure, gives the place back, and only then lets the result out: who
+/// has it may count on the place.
+pub(super) type Run = Box<dyn FnOnce(Place) + Send>;
 
 struct Pool {
     limits: Option<BlockingLimits>,
     threads: usize,
+    /// Closures that run.
+    busy: usize,
     /// Threads with nothing to do. Those that were told of a job count until
     /// they have woken up.
     idle: usize,
@@ -37,6 +43,7 @@ struct Pool {
 static POOL: Mutex<Pool> = Mutex::new(Pool {
     limits: None,
     threads: 0,
+    busy: 0,
     idle: 0,
     waiting: VecDeque::new(),
 });
@@ -59,8 +66,7 @@ impl Pool {
     /// Whether one more may wait: besides the queue, for a thread that has
     /// nothing to do or that may still be started.
     fn has_room(&self) -> bool {
-        let busy = self.threads - self.idle;
-        let free = self.threads_max().saturating_sub(busy);
+        let free = self.threads_max().saturating_sub(self.busy);
         self.waiting.len() < self.limits().queue.saturating_add(free)
     }
 
@@ -87,12 +93,21 @@ impl Pool {
     }
 }
 
+/// A place among the closures that run; given back when dropped.
+pub(super) struct Place(());
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        pool().busy -= 1;
+    }
+}
+
 impl Job {
     #[expect(
         clippy::disallowed_methods,
         reason = "the closure runs where its caller's runtime is the current one"
     )]
-    pub(super) fn new(name: &'static str, scope: Scope, run: Box<dyn FnOnce() + Send>) -> Self {
+    pub(super) fn new(name: &'static str, scope: Scope, run: Run) -> Self {
         Self {
             name,
             scope,
@@ -109,9 +124,9 @@ impl Job {
         }
     }
 
-    fn run(self) {
+    fn run(self, place: Place) {
         let _within = self.runtime.as_ref().map(Handle::enter);
-        Self::guarded(self.name, self.run);
+        Self::guarded(self.name, move || (self.run)(place));
     }
 
     fn forget(self) {
@@ -189,8 +204,9 @@ fn work() {
     let mut pool = pool();
     while pool.threads <= pool.threads_max() {
         if let Some(job) = pool.waiting.pop_front() {
+            pool.busy += 1;
             drop(pool);
-            job.run();
+            job.run(Place(()));
             pool = self::pool();
             continue;
         }

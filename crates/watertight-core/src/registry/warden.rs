@@ -121,3 +121,58 @@ fn is_odd(parked: Duration, history: impl FnOnce() -> (u64, Duration)) -> bool {
         waits >= SUSPECT_HISTORY && parked > usual.saturating_mul(SUSPECT_TIMES)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scope;
+    use crate::task::{Entry, Kind, Site};
+    use crate::ticks::{Ticks, ticks};
+    use std::panic::Location;
+    use std::sync::Arc;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_wait_is_odd_beside_those_before_it() {
+        let odd = |parked: u32, waits, usual: u32| {
+            let history = (waits, SECOND * usual);
+            is_odd(SECOND * parked, || history)
+        };
+        assert!(odd(31, 20, 3));
+        assert!(!odd(29, 20, 1), "too short to look at");
+        assert!(!odd(31, 19, 1), "no history");
+        assert!(!odd(31, 1_000, 4), "not ten times as long");
+        assert!(!odd(u32::MAX, 1_000, u32::MAX));
+    }
+
+    /// A task that was polled once, and then parked so long.
+    fn parked_for(kind: Kind, site: &'static Site, parked: Duration) -> Live {
+        let entry = Entry::new(1, kind, site);
+        entry.begin(Ticks::now());
+        let then = Ticks::now().0.saturating_sub(ticks(parked));
+        entry.spent(Ticks(then));
+        assert!(!entry.sched.end());
+        Live {
+            entry: Arc::new(entry),
+            scope: Scope::root("test"),
+        }
+    }
+
+    #[test]
+    fn a_suspect_is_parked_far_longer_than_others_of_its_site() {
+        let site = Site::of("suspects", Location::caller());
+        let parked = |parked| parked_for(Kind::Work, site, parked);
+        assert!(!is_suspect(&parked(SECOND * 40)), "the first of its site");
+        for _ in 0..SUSPECT_HISTORY {
+            site.waited(ticks(SECOND));
+        }
+        assert!(is_suspect(&parked(SECOND * 40)));
+        assert!(!is_suspect(&parked(SECOND * 19)));
+        let blocking = parked_for(Kind::Blocking, site, SECOND * 40);
+        assert!(!is_suspect(&blocking), "a closure is never parked");
+        let woken = parked(SECOND * 40);
+        assert!(woken.entry.sched.wake());
+        assert!(!is_suspect(&woken), "it waits for a worker");
+    }
+}
