@@ -1,7 +1,5 @@
 //! A server ends in time, whoever holds on to it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
-
 use std::process::Command;
 
 use serde_json::Value;

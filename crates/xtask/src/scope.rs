@@ -81,10 +81,10 @@ fn page(figures: &Figures) -> String {
             max,
             aim,
         } = row;
-        let aim = match aim {
-            serde_json::Value::Null => String::new(),
-            serde_json::Value::String(words) => words.clone(),
-            number => format!("≤ {number}"),
+        let aim = match (aim.as_str(), aim.as_f64()) {
+            (Some(words), _) => words.to_owned(),
+            (None, Some(number)) => format!("≤ {number}"),
+            (None, None) => String::new(),
         };
         // Writing to a String doesn't fail.
         let _written = writeln!(
