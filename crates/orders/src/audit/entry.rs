@@ -53,15 +53,16 @@ mod tests {
 
     #[test]
     fn a_line_is_one_object() {
+        let order = OrderId::at(7);
         let entry = Entry {
-            order: OrderId::at(7),
+            order,
             status: State::Confirmed,
             time_ms: 7,
         };
         let line = entry.line(Some(TraceContext::new(0xab, 1)));
         assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
         let json: serde_json::Value = serde_json::from_slice(&line).unwrap();
-        assert_eq!(json["order"], OrderId::at(7).to_string().as_str());
+        assert_eq!(json["order"], order.to_string().as_str());
         assert_eq!(
             (&json["status"], &json["time_ms"]),
             (&"confirmed".into(), &7.into())
