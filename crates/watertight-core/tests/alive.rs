@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
-use watertight_core::{Found, Scope, Warden};
+use watertight_core::{Deadline, Found, Scope, Warden, pause};
 
 /// Looks at the parked task of that name often enough to catch it in each state.
 fn assert_alive(name: &str) {
@@ -41,7 +41,7 @@ where
         .await;
         task.await
     };
-    assert_eq!(tokio::time::timeout(LIVENESS, ended).await, Ok(Ok(())));
+    assert_eq!(Deadline::after(LIVENESS).run(ended).await, Ok(Ok(())));
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn waiters_for_locks() {
 
 #[tokio::test]
 async fn waiters_for_time_and_peers() {
-    let wait = tokio::time::sleep(Duration::from_millis(200));
+    let wait = async { pause(Duration::from_millis(200)).await.unwrap() };
     lives("timer", wait, async || ()).await;
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -220,7 +220,7 @@ fn tasks_that_wake_each_other_are_never_found_dead_and_never_hang() {
                 ring[place].give();
             }
             for task in tasks {
-                let ended = tokio::time::timeout(LIVENESS, task).await;
+                let ended = Deadline::after(LIVENESS).run(task).await;
                 assert_eq!(ended, Ok(Ok(())), "a task of the ring hangs");
             }
         });

@@ -1,5 +1,9 @@
 //! Closures on threads: bounded, cancelled if they listen, and named if they don't.
 #![expect(clippy::unwrap_used, reason = "helpers of tests unwrap as tests do")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "whether a closure runs within its own runtime, only a handle tells"
+)]
 
 mod common;
 

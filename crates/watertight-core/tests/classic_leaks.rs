@@ -4,6 +4,10 @@
 //! In plain tokio it grows with the requests and stays. Here it comes back, or what
 //! is left is called by its name.
 #![expect(clippy::unwrap_used, reason = "helpers of tests unwrap as tests do")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the leaks are shown with what the bans are for"
+)]
 
 mod common;
 
@@ -34,7 +38,6 @@ fn alive() -> usize {
 }
 
 /// What plain tokio offers: a task that nobody owns.
-#[expect(clippy::disallowed_methods, reason = "the leak that is shown here")]
 fn go<F: Future<Output = ()> + Send + 'static>(fut: F) {
     drop(tokio::spawn(fut));
 }
@@ -58,7 +61,7 @@ async fn left_by_its_client(service: &Scope, handler: impl AsyncFnOnce(&Scope)) 
     request.cancel_for(CancelReason::Client);
 }
 
-/// 1. A long-lived task without an end: each request starts a worker that waits for
+/// A long-lived task without an end: each request starts a worker that waits for
 /// messages, and somebody keeps the sender.
 #[test]
 fn a_long_lived_task_without_an_end() {
@@ -71,6 +74,7 @@ fn a_long_lived_task_without_an_end() {
         }
         settle().await;
         assert_eq!(alive(), REQUESTS, "plain tokio keeps them all");
+        assert_eq!(kept.len(), REQUESTS);
     });
     on_its_own(async {
         let (service, mut kept) = (Scope::root("service"), Vec::new());
@@ -86,11 +90,11 @@ fn a_long_lived_task_without_an_end() {
             .await;
         }
         until("all gone", || alive() == 0).await;
-        assert_eq!(service.tasks(), 0);
+        assert_eq!((service.tasks(), kept.len()), (0, REQUESTS));
     });
 }
 
-/// 2. A spawn in a handler: work for a response that nobody reads any more.
+/// A spawn in a handler: work for a response that nobody reads any more.
 #[test]
 fn a_spawn_in_a_handler() {
     on_its_own(async {
@@ -122,7 +126,7 @@ fn a_spawn_in_a_handler() {
     });
 }
 
-/// 3. An ignored cancel: a loop that looks at nothing.
+/// An ignored cancel: a loop that looks at nothing.
 #[test]
 fn an_ignored_cancel() {
     on_its_own(async {
@@ -170,7 +174,7 @@ fn an_ignored_cancel() {
     });
 }
 
-/// 4. A ticker that is never stopped.
+/// A ticker that is never stopped.
 #[test]
 fn a_ticker() {
     on_its_own(async {
@@ -211,7 +215,7 @@ fn a_ticker() {
     });
 }
 
-/// 5. Waiters behind a held lock: one holds it and waits for something that never
+/// Waiters behind a held lock: one holds it and waits for something that never
 /// comes, all others wait for the lock.
 #[test]
 fn waiters_behind_a_held_lock() {

@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use watertight_core::{Query, Scope, TaskState, Warden, census};
+use watertight_core::{Deadline, Query, Scope, TaskState, Warden, census};
 
 /// Something to wait for that forgets those who wait when it is dropped: what a
 /// hand-written channel gets wrong.
@@ -257,10 +257,12 @@ async fn a_dead_branch_of_a_live_task_is_not_a_dead_task() {
     go.send(()).unwrap();
     assert!(task.await.is_ok());
     let timed = scope.spawn("timed", async {
-        tokio::time::timeout(Duration::from_millis(200), pending::<()>()).await
+        Deadline::after(Duration::from_millis(200))
+            .run(pending::<()>())
+            .await
     });
     until("parked", || parked(&scope) == 1 || timed.is_finished()).await;
     assert!(!is_dead("timed"), "its timer will wake it");
-    let ended = tokio::time::timeout(LIVENESS, timed).await;
+    let ended = Deadline::after(LIVENESS).run(timed).await;
     assert!(matches!(ended, Ok(Ok(Err(_)))));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use watertight_core::{
     Deadline, Detached, DetachedLimits, Full, Label, Priority, Refused, Scope, Snapshot,
-    TraceContext, current,
+    TraceContext, current, join,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -168,7 +168,7 @@ async fn closing_waits_for_what_runs_and_waits_and_takes_no_more() {
         assert_eq!(ask(&detached, &request, 3), Err(Refused::Closed));
         desk.go.add_permits(3);
     };
-    let (left, ()) = tokio::join!(service.close(LIVENESS), late);
+    let (left, ()) = join(service.close(LIVENESS), late).await;
     assert!(left.is_empty());
     assert_eq!(*desk.done.lock().unwrap(), [0, 1, 2]);
     assert_eq!(only("closes"), [("done", 3)]);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime::Builder;
-use watertight_core::{Scope, ShieldError, TaskError};
+use watertight_core::{Scope, ShieldError, TaskError, pause};
 
 struct PanicsOnDrop;
 
@@ -127,13 +127,13 @@ async fn a_periodic_task_that_takes_too_long_is_counted() {
     scope.every("overruns", Duration::from_secs(1), move |_| {
         let late = seen.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
         let takes = Duration::from_millis(if late { 1_500 } else { 500 });
-        tokio::time::sleep(takes)
+        async move { pause(takes).await.unwrap_or_default() }
     });
     until("six runs", || runs.load(Ordering::SeqCst) >= 6).await;
     assert_eq!(counted("task_overruns_total overruns"), 3);
     assert!(scope.close(LIVENESS).await.is_empty());
     let ended = runs.load(Ordering::SeqCst);
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(pause(Duration::from_secs(10)).await, Ok(()));
     assert_eq!(
         runs.load(Ordering::SeqCst),
         ended,

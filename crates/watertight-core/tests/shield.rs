@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use watertight_core::{Deadline, Scope, ShieldError, current};
+use watertight_core::{Deadline, Scope, ShieldError, current, join, pause};
 
 #[tokio::test]
 async fn it_goes_on_though_the_caller_leaves_and_closing_waits_for_it() {
@@ -34,7 +34,7 @@ async fn it_goes_on_though_the_caller_leaves_and_closing_waits_for_it() {
         assert!(!done.load(Ordering::SeqCst));
         go.send(()).unwrap();
     };
-    let (left, ()) = tokio::join!(service.close(LIVENESS), release);
+    let (left, ()) = join(service.close(LIVENESS), release).await;
     assert!(left.is_empty() && done.load(Ordering::SeqCst));
 }
 
@@ -43,7 +43,7 @@ async fn only_its_own_deadline_ends_it() {
     let service = Scope::root("service");
     let request = service.with_deadline(Deadline::after(Duration::from_millis(10)));
     let section = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(pause(Duration::from_secs(1)).await, Ok(()));
         current().and_then(|scope| scope.deadline()?.left())
     };
     let left = request.shield("commit", Duration::from_secs(3), section);
@@ -76,7 +76,7 @@ async fn the_hard_cap_drops_it() {
         until("started", || service.tasks() == 1).await;
         service.close(Duration::ZERO).await
     };
-    let (out, left) = tokio::join!(section, close);
+    let (out, left) = join(section, close).await;
     assert_eq!(out, Err(ShieldError::Closed));
     assert!(left.is_empty());
 }

@@ -24,16 +24,6 @@ const DETACHED_BYTES_MAX: usize = 128;
 /// `Arc`, `Bytes`, `String` or a reference to the request doesn't compile. That is
 /// how the copied context of a request can't keep its body alive.
 ///
-/// ```compile_fail
-/// # use watertight_core::{Detached, Full, Scope};
-/// # use std::time::Duration;
-/// # fn f(audit: &Detached<()>, scope: &Scope) {
-/// let body = vec![0_u8; 1024];
-/// // error: `Vec<u8>` is not `Copy`
-/// audit.detach(scope, Duration::from_millis(300), move |_, _| async move { drop(body) });
-/// # }
-/// ```
-///
 /// Why not spawn on the service's scope? It would take whatever the closure
 /// captures, for as long as it runs, as often as requests come.
 ///
@@ -93,6 +83,108 @@ impl<S: Send + Sync + 'static> Detached<S> {
     ///
     /// [`Refused::Full`] if it was not taken; nothing of it is done then.
     /// [`Refused::Closed`] when the service ends.
+    ///
+    /// # Examples
+    ///
+    /// Ids and amounts go along:
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use watertight_core::{Detached, Scope};
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// # let _within = runtime.enter();
+    /// # let (request, within) = (Scope::root("request"), Duration::from_millis(300));
+    /// # let audit = Detached::new(&request, "audit", (), Default::default());
+    /// let order = [7_u8; 80];
+    /// let work = move |_, _| async move { drop(order) };
+    /// audit.detach(&request, within, work).unwrap();
+    /// ```
+    ///
+    /// What would keep the request alive doesn't, for it isn't `Copy`: a counted
+    /// reference, a buffer, a string.
+    ///
+    /// ```compile_fail,E0277
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use watertight_core::{Detached, Scope};
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// # let _within = runtime.enter();
+    /// # let (request, within) = (Scope::root("request"), Duration::from_millis(300));
+    /// # let audit = Detached::new(&request, "audit", (), Default::default());
+    /// let order = Arc::new([7_u8; 80]);
+    /// let work = move |_, _| async move { drop(order) };
+    /// audit.detach(&request, within, work).unwrap();
+    /// ```
+    ///
+    /// ```compile_fail,E0277
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use watertight_core::{Detached, Scope};
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// # let _within = runtime.enter();
+    /// # let (request, within) = (Scope::root("request"), Duration::from_millis(300));
+    /// # let audit = Detached::new(&request, "audit", (), Default::default());
+    /// let order = bytes::Bytes::from_static(&[7; 80]);
+    /// let work = move |_, _| async move { drop(order) };
+    /// audit.detach(&request, within, work).unwrap();
+    /// ```
+    ///
+    /// ```compile_fail,E0277
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use watertight_core::{Detached, Scope};
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// # let _within = runtime.enter();
+    /// # let (request, within) = (Scope::root("request"), Duration::from_millis(300));
+    /// # let audit = Detached::new(&request, "audit", (), Default::default());
+    /// let order = vec![7_u8; 80];
+    /// let work = move |_, _| async move { drop(order) };
+    /// audit.detach(&request, within, work).unwrap();
+    /// ```
+    ///
+    /// ```compile_fail,E0277
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use watertight_core::{Detached, Scope};
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// # let _within = runtime.enter();
+    /// # let (request, within) = (Scope::root("request"), Duration::from_millis(300));
+    /// # let audit = Detached::new(&request, "audit", (), Default::default());
+    /// let order = String::from("7");
+    /// let work = move |_, _| async move { drop(order) };
+    /// audit.detach(&request, within, work).unwrap();
+    /// ```
+    ///
+    /// Neither does a borrow of it, for it may be gone:
+    ///
+    /// ```compile_fail,E0597
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use watertight_core::{Detached, Scope};
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// # let _within = runtime.enter();
+    /// # let (request, within) = (Scope::root("request"), Duration::from_millis(300));
+    /// # let audit = Detached::new(&request, "audit", (), Default::default());
+    /// let order = vec![7_u8; 80]; let order = &order[..];
+    /// let work = move |_, _| async move { drop(order) };
+    /// audit.detach(&request, within, work).unwrap();
+    /// ```
+    ///
+    /// Nor what is too large; this one is found by a build, not by a check:
+    ///
+    /// ```compile_fail,E0080
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use watertight_core::{Detached, Scope};
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// # let _within = runtime.enter();
+    /// # let (request, within) = (Scope::root("request"), Duration::from_millis(300));
+    /// # let audit = Detached::new(&request, "audit", (), Default::default());
+    /// let order = [7_u8; 81];
+    /// let work = move |_, _| async move { drop(order) };
+    /// audit.detach(&request, within, work).unwrap();
+    /// ```
     ///
     /// # Panics
     ///

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use watertight_core::{Query, Scope, TaskState, census};
+use watertight_core::{Deadline, Query, Scope, TaskState, census, pause};
 
 /// Nothing here takes that long; what does hangs.
 pub(crate) const LIVENESS: Duration = Duration::from_secs(20);
@@ -14,7 +14,7 @@ pub(crate) const LIVENESS: Duration = Duration::from_secs(20);
 /// Waits until `f` holds. For what gives no sign: that a poll has ended, that
 /// something was dropped by somebody else.
 pub(crate) async fn until(what: &str, f: impl FnMut() -> bool) {
-    let wait = tokio::time::timeout(LIVENESS, poll_until(f));
+    let wait = Deadline::after(LIVENESS).run(poll_until(f));
     assert!(wait.await.is_ok(), "never came: {what}");
 }
 
@@ -27,7 +27,7 @@ async fn poll_until(mut f: impl FnMut() -> bool) {
         tokio::task::yield_now().await;
     }
     while !f() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        let _without_a_scope = pause(Duration::from_millis(1)).await;
     }
 }
 
