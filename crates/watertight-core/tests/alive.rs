@@ -146,16 +146,17 @@ async fn who_yields_and_who_runs_out_of_budget() {
 const TASKS: usize = 64;
 const TURNS: usize = 8_000;
 
-/// One place of a ring: a token, and who waits for it.
+/// One place of a ring: its tokens, and who waits for one. A count, for a token
+/// may catch up with the next; were they one then, the last turns would lack it.
 #[derive(Default)]
 struct Place {
-    token: AtomicBool,
+    tokens: AtomicUsize,
     waiting: Mutex<Option<Waker>>,
 }
 
 impl Place {
     fn give(&self) {
-        self.token.store(true, Ordering::Release);
+        self.tokens.fetch_add(1, Ordering::Release);
         let waiting = self.waiting.lock().unwrap().take();
         if let Some(waiting) = waiting {
             waiting.wake();
@@ -165,13 +166,23 @@ impl Place {
     async fn taken(&self) {
         poll_fn(|cx| {
             *self.waiting.lock().unwrap() = Some(cx.waker().clone());
-            if self.token.swap(false, Ordering::Acquire) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
+            // Nobody else takes from this place.
+            if self.tokens.load(Ordering::Acquire) == 0 {
+                return Poll::Pending;
             }
+            self.tokens.fetch_sub(1, Ordering::Relaxed);
+            Poll::Ready(())
         })
         .await;
+    }
+}
+
+/// Tells whoever looks to stop.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -202,6 +213,8 @@ fn tasks_that_wake_each_other_are_never_found_dead_and_never_hang() {
     let hops = Arc::new(AtomicUsize::new(0));
     let (looks, dead) = std::thread::scope(|threads| {
         let looking = threads.spawn(|| looks_all_the_time(&stop));
+        // Also if an assertion fails: or this scope would wait for ever.
+        let stopped = Stops(&stop);
         runtime.block_on(async {
             let scope = Scope::root("ring");
             let ring: Arc<Vec<Place>> = Arc::new((0..TASKS).map(|_| Place::default()).collect());
@@ -224,7 +237,7 @@ fn tasks_that_wake_each_other_are_never_found_dead_and_never_hang() {
                 assert_eq!(ended, Ok(Ok(())), "a task of the ring hangs");
             }
         });
-        stop.store(true, Ordering::Relaxed);
+        drop(stopped);
         looking.join().unwrap()
     });
     assert_eq!(dead, Vec::<String>::new());

@@ -62,9 +62,11 @@ pub(crate) fn serve(args: ServeArgs) -> Result<ExitCode, Error> {
 }
 
 fn edge(args: ServeArgs) -> ExitCode {
-    let mut line: Vec<OsString> = ["edge", "--listen", "127.0.0.1:0", "--log", "warn"]
-        .map(Into::into)
-        .into();
+    let mut line: Vec<OsString> = ["edge", "--listen", "127.0.0.1:0"].map(Into::into).into();
+    let is_log = |flag: &OsString| flag.to_string_lossy().starts_with("--log");
+    if !args.flags.iter().any(is_log) {
+        line.push("--log=warn".into());
+    }
     line.extend(["--ready-file".into(), args.ready_file.into()]);
     line.extend(args.flags);
     watertight::run_from("edge", line, async |app: App| {
