@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Requests with too many header fields that a connection may send over HTTP/2.
-/// Each costs as much to decode as fifty honest ones and a few hundred bytes to
-/// send; whoever goes on after this many refusals does it on purpose.
+/// Each costs one byte a field to send and far more to decode; whoever goes on
+/// after this many refusals does it on purpose.
 const OVERFULL_MAX: u64 = 8;
 
 /// Shared by a connection's IO, its service, its HTTP/2 streams, and the
