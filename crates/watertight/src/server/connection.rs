@@ -122,7 +122,7 @@ async fn speak<S>(
             tracing::debug!(reason, peer = %info.peer, "connection cut off");
         }
         Err(Ended::Broken(error)) => {
-            count_closed(link.ended().unwrap_or_else(|| reason(&error)));
+            count_closed(reason(&error));
             tracing::debug!(error = crate::error::chain(&error), peer = %info.peer, "connection ended");
         }
     }

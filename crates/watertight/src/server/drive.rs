@@ -13,6 +13,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+/// How long a connection that flooded is held, unread, before it is cut off.
+///
+/// A flooder that is cut off at once comes back at once, and every new
+/// connection costs a handshake, new tables and new streams. Held, it costs a
+/// place of its address' `connections_per_ip_max` and nothing else.
+const HOLD: Duration = Duration::from_secs(1);
+
 /// Why a connection ended that didn't end well.
 #[derive(Debug)]
 pub(super) enum Ended<E> {
@@ -40,6 +47,8 @@ pin_project_lite::pin_project! {
         link: Arc<Link>,
         life: Life,
         alarm: Alarm,
+        // Since when the peer is held for flooding.
+        held: Option<Instant>,
         // HTTP/1 alone: an HTTP/2 stream looks after itself.
         response: Option<Response>,
     }
@@ -57,6 +66,7 @@ impl<C: GracefulConnection> Drive<C> {
             link,
             life: Life::new(&config, http2, Instant::now(), rand::random()),
             alarm: Alarm::default(),
+            held: None,
             response: (!http2).then(|| Response::new(config.write_stall_timeout)),
         }
     }
@@ -78,8 +88,17 @@ impl<C: GracefulConnection> Future for Drive<C> {
         }
         *this.yielded = false;
         loop {
-            if let Poll::Ready(ended) = this.conn.as_mut().poll(cx) {
+            if this.held.is_none()
+                && let Poll::Ready(ended) = this.conn.as_mut().poll(cx)
+            {
                 return Poll::Ready(ended.map_err(Ended::Broken));
+            }
+            if let Some(flood) = this.link.ended() {
+                let since = *this.held.get_or_insert_with(Instant::now);
+                if !*this.stopping {
+                    ready!(this.alarm.poll(since + HOLD, cx));
+                }
+                return Poll::Ready(Err(Ended::Cut(flood)));
             }
             let blocked = this.link.blocked();
             if blocked.is_some()

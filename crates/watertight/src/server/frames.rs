@@ -14,7 +14,7 @@ use tokio::time::Instant;
 const HEAD: usize = 9;
 
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(super) const HEADERS: u8 = 1;
 const END_STREAM: u8 = 1;
 
 /// One control frame, in the unit of the account.
@@ -40,6 +40,14 @@ pub(super) struct FrameHead {
     pub(super) flags: u8,
 }
 
+/// A piece of a stream of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece<'a> {
+    Head(FrameHead),
+    /// Some of the payload that belongs to the head before.
+    Payload(&'a [u8]),
+}
+
 /// Finds the headers of frames in a stream of bytes, however it is cut.
 #[derive(Debug, Default)]
 pub(super) struct FrameHeads {
@@ -50,13 +58,15 @@ pub(super) struct FrameHeads {
 }
 
 impl FrameHeads {
-    /// Reads on; each header goes to `on` once it is complete.
-    pub(super) fn feed(&mut self, mut bytes: &[u8], mut on: impl FnMut(FrameHead)) {
+    /// Reads on; each header goes to `on` once it is complete, payload as it comes.
+    pub(super) fn feed(&mut self, mut bytes: &[u8], mut on: impl FnMut(Piece<'_>)) {
         while !bytes.is_empty() {
             if self.skip > 0 {
                 let skipped = self.skip.min(bytes.len());
                 self.skip -= skipped;
-                bytes = &bytes[skipped..];
+                let (payload, rest) = bytes.split_at(skipped);
+                on(Piece::Payload(payload));
+                bytes = rest;
                 continue;
             }
             let take = (HEAD - self.have).min(bytes.len());
@@ -68,11 +78,11 @@ impl FrameHeads {
                 let len = u32::from_be_bytes([0, head[0], head[1], head[2]]);
                 self.have = 0;
                 self.skip = len as usize;
-                on(FrameHead {
+                on(Piece::Head(FrameHead {
                     len,
                     kind: head[3],
                     flags: head[4],
-                });
+                }));
             }
         }
     }
@@ -196,12 +206,16 @@ mod tests {
         ) {
             let bytes = encode(&frames);
             let (mut heads, mut seen, mut rest) = (FrameHeads::default(), Vec::new(), &bytes[..]);
+            let mut payload = 0;
             for cut in cuts.iter().cycle() {
                 if rest.is_empty() {
                     break;
                 }
                 let (now, later) = rest.split_at((*cut).min(rest.len()));
-                heads.feed(now, |head| seen.push(head));
+                heads.feed(now, |piece| match piece {
+                    Piece::Head(head) => seen.push(head),
+                    Piece::Payload(bytes) => payload += bytes.len(),
+                });
                 rest = later;
             }
             let sent: Vec<_> = frames
@@ -209,6 +223,7 @@ mod tests {
                 .map(|(len, kind, flags)| FrameHead { len: u32::from(*len), kind: *kind, flags: *flags })
                 .collect();
             prop_assert_eq!(seen, sent);
+            prop_assert_eq!(payload, bytes.len() - frames.len() * HEAD);
         }
 
         /// A peer that resets what it asked for, opens both windows for each

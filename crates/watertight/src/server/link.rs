@@ -6,11 +6,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Requests with too many header fields that a connection may send over HTTP/2.
-/// Each costs one byte a field to send and far more to decode; whoever goes on
-/// after this many refusals does it on purpose.
-const OVERFULL_MAX: u64 = 8;
-
 /// Shared by a connection's IO, its service, its HTTP/2 streams, and the
 /// future that drives it.
 #[derive(Debug)]
@@ -32,9 +27,7 @@ pub(super) struct Link {
     /// Milliseconds after `opened` since when nothing can be written, plus
     /// one; zero while it can.
     blocked: AtomicU64,
-    /// Requests refused for their number of header fields.
-    overfull: AtomicU64,
-    /// Why the IO ended the connection, if it did.
+    /// What the peer floods with, if it does.
     ended: OnceLock<&'static str>,
 }
 
@@ -46,7 +39,6 @@ impl Link {
             streams: AtomicUsize::new(0),
             requests: AtomicU64::new(0),
             blocked: AtomicU64::new(0),
-            overfull: AtomicU64::new(0),
             ended: OnceLock::new(),
         }
     }
@@ -88,17 +80,7 @@ impl Link {
         self.opened.checked_add(Duration::from_millis(ms))
     }
 
-    /// One more request was refused for its number of header fields.
-    pub(super) fn note_overfull(&self) {
-        self.overfull.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Whether the peer has sent so many of them that it can't be a mistake.
-    pub(super) fn is_bombed(&self) -> bool {
-        self.overfull.load(Ordering::Relaxed) > OVERFULL_MAX
-    }
-
-    /// Notes why the IO is about to fail.
+    /// The peer floods; nothing more is read of it.
     pub(super) fn end(&self, reason: &'static str) {
         // The first reason is the cause of the others.
         let _first = self.ended.set(reason);

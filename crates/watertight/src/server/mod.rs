@@ -16,6 +16,7 @@ mod control;
 mod drive;
 mod explain;
 mod faults;
+mod fields;
 mod finish;
 mod frames;
 mod life;

@@ -31,7 +31,7 @@ use watertight_core::CancelReason;
 /// Header fields of a request; more is refused, as hyper does by itself over
 /// HTTP/1. Over HTTP/2 one byte can name a field that has been sent before, so
 /// 16 KiB of them would take hundreds of KiB for as long as the request lasts.
-const HEADER_FIELDS_MAX: usize = 100;
+pub(super) const HEADER_FIELDS_MAX: usize = 100;
 
 /// Why a request can't be taken whatever it asks for: what HTTP demands and
 /// hyper leaves to us.
@@ -125,9 +125,6 @@ impl RequestService {
         }
         let budget = budget.map_err(Answer::from);
         let refused = refused(request).or_else(|| wire.and(budget).err());
-        if refused == Some(Answer::TooManyHeaders) {
-            self.link.note_overfull();
-        }
         (finish, refused)
     }
 }

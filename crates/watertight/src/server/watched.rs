@@ -1,7 +1,9 @@
 //! The bytes of a connection, passed through untouched and looked at.
 
-use super::frames::{FrameBudget, FrameHeads};
+use super::fields::FieldCount;
+use super::frames::{FrameBudget, FrameHeads, Piece};
 use super::link::Link;
+use super::service::HEADER_FIELDS_MAX;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,15 +11,46 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-/// Tells the [`Link`] when nothing can be written, and ends an HTTP/2
-/// connection that floods with control frames or header fields.
+/// Requests with more than [`HEADER_FIELDS_MAX`] fields that a connection may
+/// send over HTTP/2. Each is refused; whoever goes on does it on purpose.
+const OVERFULL_MAX: u64 = 8;
+
+/// Tells the [`Link`] when nothing can be written, and when an HTTP/2 peer
+/// floods with control frames or header fields; of such a peer nothing more is read.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     io: S,
     link: Arc<Link>,
-    frames: Option<(FrameHeads, FrameBudget)>,
+    frames: Option<Frames>,
     /// Nothing is written any more, so a flush that succeeds says nothing.
     closing: bool,
+}
+
+/// What is looked at on an HTTP/2 connection.
+#[derive(Debug)]
+struct Frames {
+    heads: FrameHeads,
+    budget: FrameBudget,
+    fields: FieldCount,
+}
+
+impl Frames {
+    /// What the peer floods with, if it does.
+    fn came(&mut self, bytes: &[u8]) -> Option<&'static str> {
+        let (budget, fields) = (&mut self.budget, &mut self.fields);
+        let mut fine = true;
+        self.heads.feed(bytes, |piece| match piece {
+            Piece::Head(head) => {
+                fine &= budget.came(head, Instant::now);
+                fields.begin(head);
+            }
+            Piece::Payload(bytes) => fields.feed(bytes),
+        });
+        if self.fields.overfull() > OVERFULL_MAX {
+            return Some("header_fields");
+        }
+        (!fine).then_some("control_frames")
+    }
 }
 
 impl<S> Watched<S> {
@@ -32,26 +65,20 @@ impl<S> Watched<S> {
 
     /// From here on the peer speaks in HTTP/2 frames.
     pub(super) fn count_frames(&mut self, budget: FrameBudget) {
-        self.frames = Some((FrameHeads::default(), budget));
+        self.frames = Some(Frames {
+            heads: FrameHeads::default(),
+            budget,
+            fields: FieldCount::new(HEADER_FIELDS_MAX),
+        });
     }
 
-    fn came(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Some((heads, budget)) = &mut self.frames else {
-            return Ok(());
-        };
-        if self.link.is_bombed() {
-            self.link.end("header_fields");
-            return Err(io::Error::other(
-                "too many requests with too many header fields",
-            ));
+    /// Looks at what came; false if the peer floods.
+    fn came(&mut self, bytes: &[u8]) -> bool {
+        let flood = self.frames.as_mut().and_then(|frames| frames.came(bytes));
+        if let Some(flood) = flood {
+            self.link.end(flood);
         }
-        let mut fine = true;
-        heads.feed(bytes, |frame| fine &= budget.came(frame, Instant::now));
-        if fine {
-            return Ok(());
-        }
-        self.link.end("control_frames");
-        Err(io::Error::other("too many control frames"))
+        flood.is_none()
     }
 
     fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -59,8 +86,8 @@ impl<S> Watched<S> {
             Poll::Pending => self.link.note_write(false),
             Poll::Ready(Ok(n)) => {
                 self.link.note_write(true);
-                if let Some((_, budget)) = &mut self.frames {
-                    budget.sent(*n);
+                if let Some(frames) = &mut self.frames {
+                    frames.budget.sent(*n);
                 }
             }
             Poll::Ready(Err(_broken)) => {}
@@ -76,9 +103,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // The driver, which polls us, holds the connection and cuts it off.
+        if this.link.ended().is_some() {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-        Poll::Ready(this.came(&buf.filled()[before..]))
+        if this.came(&buf.filled()[before..]) {
+            return Poll::Ready(Ok(()));
+        }
+        buf.set_filled(before);
+        Poll::Pending
     }
 }
 
