@@ -63,7 +63,7 @@ watertight::settings! {
         /// Audit lines that may wait to be written; one more is dropped.
         pub audit_queue: u32 = default("1024").range("1", "1000000")
             .breaks("lines are missing after a burst", "a stuck disk makes that many pile up, about 500 bytes each")
-            .metric("orders_audit_lines_total"),
+            .metric("detached_tasks, orders_audit_lines_total"),
         /// Size at which audit.jsonl becomes audit.jsonl.1, in place of the one before.
         pub audit_bytes_max: Bytes = default("16MiB").range("4KiB", "1GiB")
             .breaks("what happened yesterday is gone", "the data directory takes twice as much on top of the database")

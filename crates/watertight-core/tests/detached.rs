@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{LIVENESS, counted, record, until};
+use common::{LIVENESS, counted, gauged, record, until};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -87,6 +87,37 @@ async fn what_is_too_much_is_rejected_and_the_rest_is_done_in_order() {
     until("done", || detached.load() == (0, 0)).await;
     assert_eq!(*desk.done.lock().unwrap(), [0, 1, 2]);
     assert_eq!(only("rejects"), [("done", 3), ("rejected", 1)]);
+}
+
+/// Of those that run and those that wait.
+fn gauges(name: &str, pool: &str) -> [Option<f64>; 2] {
+    ["running", "waiting"].map(|state| gauged(&format!("{name} {pool} {state}")))
+}
+
+#[tokio::test]
+async fn how_full_a_pool_is_stands_beside_how_full_it_may_be() {
+    let (service, request) = (Scope::root("service"), Scope::root("request"));
+    let (detached, desk) = desk(&service, "gauged", (2, 3, Full::DropOldest));
+    let now = || gauges("detached_tasks", "gauged");
+    assert_eq!(
+        gauges("detached_tasks_max", "gauged"),
+        [Some(2.0), Some(3.0)]
+    );
+    assert_eq!(now(), [Some(0.0), Some(0.0)]);
+    for id in 0..4 {
+        assert_eq!(ask(&detached, &request, id), Ok(()));
+    }
+    assert_eq!(now(), [Some(2.0), Some(2.0)]);
+    for id in 4..7 {
+        assert_eq!(ask(&detached, &request, id), Ok(()));
+    }
+    assert_eq!(now(), [Some(2.0), Some(3.0)], "one came for one that went");
+    desk.go.add_permits(3);
+    until("three are done", || desk.done.lock().unwrap().len() == 3).await;
+    until("their places", || now() == [Some(2.0), Some(0.0)]).await;
+    service.cancel();
+    until("dropped", || now() == [Some(0.0), Some(0.0)]).await;
+    assert_eq!(detached.load(), (0, 0));
 }
 
 #[tokio::test]

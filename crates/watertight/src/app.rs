@@ -218,7 +218,8 @@ impl App {
     ///
     /// # Metrics
     ///
-    /// `detached_total{pool,outcome}`.
+    /// `detached_total{pool,outcome}`, `detached_tasks{pool,state}`,
+    /// `detached_tasks_max{pool,state}`.
     #[must_use]
     pub fn detached<S>(&self, name: &'static str, state: S, limits: DetachedLimits) -> Detached<S>
     where

@@ -1,5 +1,6 @@
 //! Work after the response: bounded, short, and unable to hold on to the request.
 
+mod gauges;
 mod pool;
 mod snapshot;
 
@@ -35,7 +36,10 @@ const DETACHED_BYTES_MAX: usize = 128;
 /// # Metrics
 ///
 /// `detached_total{pool,outcome}` with `done`, `late`, `panicked`, `cancelled`,
-/// `rejected`, `dropped`.
+/// `rejected`, `dropped`; `detached_tasks{pool,state}` with `running` and `waiting`,
+/// and the same of `detached_tasks_max` for the limits. They go to the recorder that
+/// the process had when the place was made. Places of one name share their series:
+/// give each a name of its own.
 pub struct Detached<S> {
     state: Arc<S>,
     pool: Arc<Pool>,

@@ -1,5 +1,6 @@
 //! Where detached work runs and waits.
 
+use super::gauges::Gauges;
 use super::{DetachedLimits, Snapshot};
 use crate::registry::Listed;
 use crate::task::{self, Kind, Site, Task, report_panic};
@@ -7,6 +8,7 @@ use crate::{Closed, Deadline, Scope};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, Location};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -45,6 +47,7 @@ pub(super) struct Pool {
     scope: Scope,
     limits: DetachedLimits,
     queue: Mutex<Queue>,
+    gauges: Gauges,
 }
 
 /// If anything waits, then as many run as may.
@@ -54,22 +57,62 @@ struct Queue {
     waiting: VecDeque<Job>,
 }
 
+/// The queue while it is changed: the gauges are told before anybody else can
+/// change it, so that the last word is right.
+struct Changing<'a> {
+    queue: MutexGuard<'a, Queue>,
+    gauges: &'a Gauges,
+}
+
+impl Deref for Changing<'_> {
+    type Target = Queue;
+
+    fn deref(&self) -> &Queue {
+        &self.queue
+    }
+}
+
+impl DerefMut for Changing<'_> {
+    fn deref_mut(&mut self) -> &mut Queue {
+        &mut self.queue
+    }
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.gauges.holds(self.queue.load());
+    }
+}
+
+impl Queue {
+    fn load(&self) -> (usize, usize) {
+        (self.running, self.waiting.len())
+    }
+}
+
 impl Pool {
     pub(super) fn new(scope: Scope, limits: DetachedLimits) -> Self {
+        let limits = DetachedLimits {
+            running: limits.running.max(1),
+            ..limits
+        };
         Self {
+            gauges: Gauges::new(scope.name(), limits),
             scope,
             limits,
             queue: Mutex::default(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Changing<'_> {
+        Changing {
+            queue: self.queue.lock().unwrap_or_else(PoisonError::into_inner),
+            gauges: &self.gauges,
+        }
     }
 
     pub(super) fn load(&self) -> (usize, usize) {
-        let queue = self.lock();
-        (queue.running, queue.waiting.len())
+        self.lock().load()
     }
 
     fn count(&self, outcome: &'static str) {
@@ -94,7 +137,7 @@ impl Pool {
             start,
         };
         let mut queue = self.lock();
-        if queue.running < self.limits.running.max(1) {
+        if queue.running < self.limits.running {
             queue.running += 1;
             drop(queue);
             Place(Some(Arc::clone(self))).start(job);

@@ -1,4 +1,11 @@
 //! What several of the tests need.
+//!
+//! The tests of this crate are `#[tokio::test]`, not `#[watertight::test]`: that one
+//! is made of what is tested here (scopes, and the registry it looks for tasks that
+//! are left in), and lives in the chassis, which stands above this crate. In a unit
+//! test it would even look into the registry of another copy of this crate, the one
+//! that the chassis was built with, and find nothing. What has to be gone at the end
+//! each test asserts itself.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
@@ -64,8 +71,24 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-type Counters = Mutex<HashMap<String, Arc<AtomicU64>>>;
-static COUNTERS: LazyLock<Counters> = LazyLock::new(Mutex::default);
+type Series = Mutex<HashMap<String, Arc<AtomicU64>>>;
+static COUNTERS: LazyLock<Series> = LazyLock::new(Mutex::default);
+static GAUGES: LazyLock<Series> = LazyLock::new(Mutex::default);
+
+/// The number behind a series: its name and the values of its labels.
+fn number_of(series: &Series, key: &Key) -> Arc<AtomicU64> {
+    let labels = key.labels().map(|label| label.value());
+    let name: Vec<&str> = [key.name()].into_iter().chain(labels).collect();
+    let mut series = series.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(series.entry(name.join(" ")).or_default())
+}
+
+fn shown(series: &Series, name: &str) -> Option<u64> {
+    let series = series.lock().unwrap_or_else(PoisonError::into_inner);
+    series
+        .get(name)
+        .map(|number| number.load(Ordering::Relaxed))
+}
 
 struct Recording;
 
@@ -75,14 +98,11 @@ impl Recorder for Recording {
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        let labels = key.labels().map(|label| label.value());
-        let name: Vec<&str> = [key.name()].into_iter().chain(labels).collect();
-        let mut counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
-        Counter::from_arc(Arc::clone(counters.entry(name.join(" ")).or_default()))
+        Counter::from_arc(number_of(&COUNTERS, key))
     }
 
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(number_of(&GAUGES, key))
     }
 
     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
@@ -98,8 +118,10 @@ pub(crate) fn record() {
 
 /// What a counter shows: its name and the values of its labels.
 pub(crate) fn counted(name: &str) -> u64 {
-    let counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
-    counters
-        .get(name)
-        .map_or(0, |count| count.load(Ordering::Relaxed))
+    shown(&COUNTERS, name).unwrap_or(0)
+}
+
+/// The same of a gauge; `None` if nobody has made it.
+pub(crate) fn gauged(name: &str) -> Option<f64> {
+    shown(&GAUGES, name).map(f64::from_bits)
 }
