@@ -13,8 +13,6 @@ pub(crate) struct Listed {
     entry: Arc<Entry>,
     /// Its scope, ambient while the task is polled.
     scope: Slot,
-    /// Whether the registry has it.
-    listed: bool,
 }
 
 impl Listed {
@@ -24,11 +22,9 @@ impl Listed {
             return None;
         }
         let make = |id| Entry::new(id, kind, site);
-        let (entry, listed) = Registry::global().enter(scope, make);
         Some(Self {
-            entry,
+            entry: Registry::global().enter(scope, make),
             scope: Slot::new(scope.clone()),
-            listed,
         })
     }
 
@@ -42,7 +38,7 @@ impl Listed {
     }
 
     /// What is known of it, and its scope to make that ambient.
-    pub(crate) fn parts(&mut self) -> (&Entry, &mut Slot) {
+    pub(crate) fn parts(&mut self) -> (&Arc<Entry>, &mut Slot) {
         (&self.entry, &mut self.scope)
     }
 }
@@ -50,11 +46,7 @@ impl Listed {
 impl Drop for Listed {
     fn drop(&mut self) {
         self.entry.site.ended(self.entry.sched.polls());
-        if self.listed {
-            Registry::global().leave(self.entry.id);
-        } else {
-            Registry::global().leave_unlisted();
-        }
+        Registry::global().leave(self.entry.id);
         // It is there: a task isn't dropped while it is polled.
         if let Some(scope) = self.scope.get() {
             if self.entry.kind.ends_with_scope() {

@@ -23,7 +23,7 @@ use crate::task::Entry;
 use slab::Slab;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SHARD_BITS: u32 = 6;
 const KEY_BITS: u32 = 15;
@@ -42,9 +42,13 @@ const SPARE: usize = 1024;
 /// Places looked at under one lock: whoever spawns waits for so many at most.
 const STEP: usize = 4096;
 
+/// The id of all tasks beyond [`TASKS_LISTED_MAX`].
+const UNLISTED: u64 = u64::MAX;
+
 /// References to a listed entry that are not wakers which somebody else could
-/// use: the registry's, the task's in its list entry, and the task's own waker.
-const OWN_REFERENCES: usize = 3;
+/// use: the registry's, and the task's in its list entry. The waker that the
+/// task's future is polled with borrows the latter.
+const OWN_REFERENCES: usize = 2;
 
 /// A task in the registry.
 ///
@@ -58,10 +62,13 @@ pub(crate) struct Live {
 
 /// Bounded by [`SHARD_MAX`]; what it took at its largest it gives back once it
 /// is empty, so one task that stays can hold on to 1 MiB.
-#[derive(Debug, Default)]
+///
+/// Each is on cache lines of its own: neighbours belong to different workers.
+#[derive(Debug)]
+#[repr(align(128))]
 struct Shard(Mutex<Shelf>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shelf {
     tasks: Slab<Live>,
     /// Tells apart tasks that have had the same place.
@@ -69,6 +76,13 @@ struct Shelf {
 }
 
 impl Shard {
+    const fn new() -> Self {
+        Self(Mutex::new(Shelf {
+            tasks: Slab::new(),
+            generation: 0,
+        }))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,18 +90,14 @@ impl Shard {
 
 #[derive(Debug)]
 pub(crate) struct Registry {
-    shards: Box<[Shard]>,
+    shards: [Shard; SHARDS],
     /// Beyond [`TASKS_LISTED_MAX`].
     unlisted: AtomicUsize,
     /// Threads that were given a shard.
     threads: AtomicUsize,
 }
 
-static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry {
-    shards: (0..SHARDS).map(|_| Shard::default()).collect(),
-    unlisted: AtomicUsize::new(0),
-    threads: AtomicUsize::new(0),
-});
+static REGISTRY: Registry = Registry::new();
 
 /// How far a walk through the registry has come.
 #[derive(Clone, Copy, Debug, Default)]
@@ -113,12 +123,20 @@ fn id_of(generation: u64, shard: usize, key: usize) -> u64 {
 }
 
 impl Registry {
+    const fn new() -> Self {
+        Self {
+            shards: [const { Shard::new() }; SHARDS],
+            unlisted: AtomicUsize::new(0),
+            threads: AtomicUsize::new(0),
+        }
+    }
+
     pub(crate) fn global() -> &'static Self {
         &REGISTRY
     }
 
-    /// Lists a task that `make` makes from its id; not if there is no room.
-    fn enter(&self, scope: &Scope, make: impl FnOnce(u64) -> Entry) -> (Arc<Entry>, bool) {
+    /// Lists a task that `make` makes from its id; without room it is counted only.
+    fn enter(&self, scope: &Scope, make: impl FnOnce(u64) -> Entry) -> Arc<Entry> {
         let own = SHARD.get();
         let first = own.unwrap_or_else(|| self.threads.fetch_add(1, Ordering::Relaxed) % SHARDS);
         for shard in (first..first + SHARDS).map(|shard| shard % SHARDS) {
@@ -135,14 +153,18 @@ impl Registry {
                     entry: Arc::clone(&entry),
                     scope: scope.clone(),
                 });
-                return (entry, true);
+                return entry;
             }
         }
         self.unlisted.fetch_add(1, Ordering::Relaxed);
-        (Arc::new(make(u64::MAX)), false)
+        Arc::new(make(UNLISTED))
     }
 
     fn leave(&self, id: u64) {
+        if id == UNLISTED {
+            self.unlisted.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
         let (shard, key) = place_of(id);
         let mut shelf = self.shards[shard].lock();
         let gone = shelf.tasks.try_remove(key);
@@ -157,10 +179,6 @@ impl Registry {
     /// Whether there are more tasks than can be shown.
     pub(crate) fn has_unlisted(&self) -> bool {
         self.unlisted.load(Ordering::Relaxed) > 0
-    }
-
-    fn leave_unlisted(&self) {
-        self.unlisted.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Calls `f` with the live task of this id.
@@ -223,11 +241,60 @@ pub fn live_tasks() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::{Kind, Site};
+    use std::collections::BTreeSet;
+    use std::panic::Location;
 
     #[test]
     fn ids_say_where_a_task_is() {
         let id = id_of(7, SHARDS - 1, SHARD_MAX - 1);
         assert_eq!(place_of(id), (SHARDS - 1, SHARD_MAX - 1));
         assert_eq!(place_of(id_of(u64::MAX >> 21, 3, 5)), (3, 5));
+    }
+
+    /// Enters so many tasks; their ids.
+    fn enter(registry: &Registry, tasks: usize) -> Vec<u64> {
+        let (scope, site) = (Scope::root("test"), Site::of("burst", Location::caller()));
+        let enter = |_| registry.enter(&scope, |id| Entry::new(id, Kind::Work, site));
+        (0..tasks).map(|task| enter(task).id).collect()
+    }
+
+    /// What the shards keep room for.
+    fn places(registry: &Registry) -> usize {
+        let places = registry.shards.iter().map(|shard| shard.lock());
+        places.map(|shelf| shelf.tasks.capacity()).sum()
+    }
+
+    #[test]
+    fn a_shard_gives_back_what_a_burst_took_once_it_is_empty() {
+        const BURST: usize = 4 * SPARE;
+        let registry = Registry::new();
+        let ids = enter(&registry, BURST);
+        assert!(places(&registry) >= BURST);
+        let (stays, go) = (ids[BURST / 2], ids.iter().copied());
+        go.filter(|&id| id != stays)
+            .for_each(|id| registry.leave(id));
+        assert_eq!(registry.len(), 1);
+        assert!(registry.with(stays, |_| ()).is_some());
+        registry.leave(stays);
+        assert_eq!((registry.len(), places(&registry)), (0, 0));
+
+        // What few tasks took is kept for the next few, and no id comes twice.
+        let few = enter(&registry, SPARE / 2);
+        few.iter().for_each(|&id| registry.leave(id));
+        assert!((SPARE / 2..=SPARE).contains(&places(&registry)));
+        let all: BTreeSet<u64> = ids.iter().chain(&few).copied().collect();
+        assert_eq!(all.len(), BURST + SPARE / 2);
+    }
+
+    #[test]
+    fn a_burst_beyond_one_shard_goes_to_the_next_and_comes_back_from_it() {
+        let registry = Registry::new();
+        let ids = enter(&registry, SHARD_MAX + 1);
+        let shards: BTreeSet<usize> = ids.iter().map(|&id| place_of(id).0).collect();
+        assert_eq!(shards.len(), 2);
+        ids.into_iter().for_each(|id| registry.leave(id));
+        assert_eq!(registry.len(), 0);
+        assert!(places(&registry) <= SPARE);
     }
 }

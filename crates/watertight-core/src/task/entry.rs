@@ -3,10 +3,11 @@
 use super::sched::{Sched, TaskState};
 use super::{Kind, Site};
 use crate::ticks::Ticks;
+use futures_util::task::ArcWake;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Wake, Waker};
+use std::task::Waker;
 
 /// One live task.
 ///
@@ -64,7 +65,8 @@ impl Entry {
         self.sched.begin();
     }
 
-    /// A poll ended, with or without a result.
+    /// A poll ended without a result. After one with a result nobody asks: the
+    /// task goes, and what is told of it says that it runs.
     pub(crate) fn spent(&self, now: Ticks) {
         let took = now.0.saturating_sub(self.last.load(Ordering::Relaxed));
         let busy = self.busy.load(Ordering::Relaxed);
@@ -114,16 +116,14 @@ impl Entry {
     }
 }
 
-impl Wake for Entry {
-    fn wake(self: Arc<Self>) {
-        Self::wake_by_ref(&self);
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.sched.wake() {
+/// Why not `std::task::Wake`? With this one a poll borrows the task's own
+/// reference as its waker, and needs none more that is counted.
+impl ArcWake for Entry {
+    fn wake_by_ref(entry: &Arc<Self>) {
+        if !entry.sched.wake() {
             return;
         }
-        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtime = entry.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         // Under the lock and by reference, for less than a clone would cost. The
         // one that stays here keeps the runtime's task, so that waking it, even
         // while the runtime shuts down, drops no future and calls no code but

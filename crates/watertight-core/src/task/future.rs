@@ -6,11 +6,11 @@ use crate::hook;
 use crate::registry::Listed;
 use crate::registry::worker;
 use crate::ticks::Ticks;
+use futures_util::task::waker_ref;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 pin_project_lite::pin_project! {
@@ -22,18 +22,18 @@ pin_project_lite::pin_project! {
     /// 1. Look whether the scope was cancelled; if so, drop the future (not a driver's).
     /// 2. Take the time, mark the task as running and this thread as busy with it.
     /// 3. Poll with the entry as waker. The future knows no other waker.
-    /// 4. Take the time again; if a wake-up came meanwhile, wake the runtime.
+    /// 4. With a result, drop the future. Without one, take the time again; if a
+    ///    wake-up came meanwhile, wake the runtime.
     ///
     /// Cancellation is waited for with the *runtime's* waker. With the entry's,
     /// it would hold a clone in every task, and no task could be proved dead.
     pub(crate) struct Task<F> {
         #[pin]
         fut: Option<F>,
-        // Set up at the first wait, with the runtime's waker: many tasks never do.
-        #[pin]
-        cancelled: Option<WaitForCancellationFutureOwned>,
+        // Set up at the first wait, with the runtime's waker: many tasks never do,
+        // and a task is moved a few times on its way to the runtime.
+        cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
         waited: bool,
-        waker: Waker,
         // After `fut`: the books must not forget a task that is still being dropped.
         listed: Listed,
     }
@@ -60,7 +60,6 @@ impl<F: Future> Task<F> {
             fut: Some(fut),
             cancelled: None,
             waited: false,
-            waker: Waker::from(Arc::clone(listed.entry())),
             listed,
         }
     }
@@ -73,7 +72,7 @@ impl<F: Future> Future for Task<F> {
         let mut this = self.project();
         let (entry, slot) = this.listed.parts();
         let ends_with_scope = entry.kind.ends_with_scope();
-        let Some((fut, scope)) = this.fut.as_mut().as_pin_mut().zip(slot.get()) else {
+        let Some(scope) = slot.get().filter(|_| this.fut.is_some()) else {
             return Poll::Pending;
         };
         // Cancellation first: "dropped at the next await" has no exceptions.
@@ -85,15 +84,27 @@ impl<F: Future> Future for Task<F> {
         let view = hook::view(entry, scope);
         let begin = Ticks::now();
         entry.begin(begin);
-        let polled = {
+        let waker = waker_ref(entry);
+        let mut own = Context::from_waker(&waker);
+        let (polled, dropped) = slot.enter(|| {
+            let Some(fut) = this.fut.as_mut().as_pin_mut() else {
+                return (Ok(Poll::Pending), Ok(()));
+            };
             let _busy = worker::busy_with(entry, begin);
-            let mut own = Context::from_waker(this.waker);
             let poll = || hook::poll(view.as_ref(), fut, &mut own);
-            slot.enter(|| catch_unwind(AssertUnwindSafe(poll)))
-        };
-        entry.spent(Ticks::now());
+            let polled = catch_unwind(AssertUnwindSafe(poll));
+            match &polled {
+                Ok(Poll::Pending) => (polled, Ok(())),
+                Ok(Poll::Ready(_)) | Err(_) => {
+                    let drop = AssertUnwindSafe(|| this.fut.set(None));
+                    (polled, catch_unwind(drop))
+                }
+            }
+        });
         let out = match polled {
+            Ok(Poll::Ready(out)) => Ok(out),
             Ok(Poll::Pending) => {
+                entry.spent(Ticks::now());
                 if !*this.waited
                     && let Some(scope) = slot.get()
                 {
@@ -101,11 +112,10 @@ impl<F: Future> Future for Task<F> {
                     // Its waker never changes: the runtime's task has one.
                     entry.set_runtime(Some(cx.waker().clone()));
                     if ends_with_scope {
-                        this.cancelled.set(Some(scope.cancelled_owned()));
-                    }
-                    let cancelled = this.cancelled.as_mut().as_pin_mut();
-                    if cancelled.is_some_and(|cancelled| cancelled.poll(cx).is_ready()) {
-                        cx.waker().wake_by_ref();
+                        let cancelled = this.cancelled.insert(Box::pin(scope.cancelled_owned()));
+                        if cancelled.as_mut().poll(cx).is_ready() {
+                            cx.waker().wake_by_ref();
+                        }
                     }
                 }
                 // Not before the runtime's waker is known.
@@ -114,19 +124,22 @@ impl<F: Future> Future for Task<F> {
                 }
                 return Poll::Pending;
             }
-            Ok(Poll::Ready(out)) => Ok(out),
             Err(payload) => {
                 report_panic(entry.name(), payload.as_ref());
                 Err(TaskError::Panicked)
             }
         };
-        end(this.fut, entry, slot);
+        if let Err(payload) = dropped {
+            report_panic(entry.name(), payload.as_ref());
+        }
         Poll::Ready(out)
     }
 }
 
 /// Drops the future under its scope, and reports a panic of its destructors
 /// under its name.
+///
+/// Not for the usual end: that is within the poll which gave the result.
 fn end<F>(mut fut: Pin<&mut Option<F>>, entry: &Entry, scope: &mut Slot) {
     let drop = AssertUnwindSafe(|| fut.set(None));
     if let Err(payload) = scope.enter(|| catch_unwind(drop)) {
