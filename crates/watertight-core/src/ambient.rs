@@ -121,6 +121,10 @@ impl<F: Future> Future for Ambient<F> {
 impl Scope {
     /// Polls `fut` with this scope as [`current`], without ending it at the
     /// scope's deadline or cancellation.
+    ///
+    /// # Cancel safety
+    ///
+    /// As cancel safe as `fut`.
     pub fn ambient<F: Future>(&self, fut: F) -> Ambient<F> {
         Ambient::new(self.clone(), fut)
     }

@@ -85,6 +85,11 @@ impl Scope {
     /// a full queue the handle answers [`TaskError::Full`] at once. It does so, too,
     /// if there is no thread and the system gives none.
     ///
+    /// # Cancel safety
+    ///
+    /// Dropping the handle loses the result and changes nothing else: the closure
+    /// waits and runs all the same.
+    ///
     /// # Metrics
     ///
     /// `blocking_refused_total{task}`, `task_panics_total{task}`,

@@ -4,6 +4,7 @@
 //! show it a made-up violation: a rule that can't fire is a defect.
 
 mod bans;
+mod cancel;
 mod code;
 mod layers;
 mod manifests;
@@ -64,6 +65,7 @@ fn check(workspace: &Workspace) -> Result<Vec<Violation>, Error> {
         manifests::lints_are_inherited(&manifests),
         bans::every_ban_has_a_reason(&clippy),
         sources::check(&sources),
+        cancel::futures_state_their_cancel_safety(&sources),
         readme::check(&readme, &workspace.crates),
     ]
     .concat())

@@ -65,6 +65,12 @@ impl Scope {
     ///
     /// Outside of a tokio runtime.
     ///
+    /// # Cancel safety
+    ///
+    /// Dropping the handle loses the result and changes nothing else: the task goes
+    /// on. `fut` itself may be dropped at any of its awaits once the scope is
+    /// cancelled; for what must not stop halfway there is [`Scope::shield`].
+    ///
     /// # Metrics
     ///
     /// `task_panics_total{task}`, `task_cancels_total{task}`.
