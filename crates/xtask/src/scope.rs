@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// A build of the core alone, and a minute or two of measuring.
+/// A build of the core alone, and half a minute of measuring.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// The last line of the benchmark.
@@ -68,7 +68,9 @@ fn page(figures: &Figures) -> String {
     let mut page = format!(
         "# Scopes, measured\n\n\
          `cargo xtask bench scope`: {} pairs, each of ours and of what it is compared with in turn.\n\
-         {cores} cores, release build. Shown: median (lowest to highest).\n\n\
+         {cores} cores, release build, jemalloc on both sides. Shown: median (lowest to highest).\n\
+         Nanoseconds are the processor's time of the one thread that does the work, so that what\n\
+         else the machine does is left out; microseconds are time that passes.\n\n\
          | what | measured | unit | aim |\n|---|---|---|---|\n",
         figures.pairs,
     );
