@@ -15,6 +15,10 @@ pub trait Acceptor: Clone + Send + Sync + 'static {
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// Does the handshake, if there is one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it closes the connection: that is how the handshake deadline ends it.
     fn accept(
         &self,
         stream: TcpStream,

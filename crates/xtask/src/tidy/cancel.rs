@@ -171,11 +171,11 @@ mod tests {
         assert_eq!(lines("/// Waits.\npub async fn wait() {}"), [2]);
         assert_eq!(lines("impl X {\n    pub async fn wait(&self) {}\n}"), [2]);
         let said = "/// Waits.\n///\n/// # Cancel safety\n///\n/// Safe.\n#[must_use]\npub async fn wait() {}";
-        assert_eq!(lines(said), []);
+        assert_eq!(lines(said), Vec::<usize>::new());
         let of_another = format!("{said}\npub async fn other() {{}}");
         assert_eq!(lines(&of_another), [8]);
         let attribute = said.replace("[must_use]", "[expect(\n    lint,\n    reason = \"}\"\n)]");
-        assert_eq!(lines(&attribute), []);
+        assert_eq!(lines(&attribute), Vec::<usize>::new());
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
             "pub trait Accept {\n    fn name(&self);\n}\nfn own() -> impl Future {}",
             "// pub async fn wait() {}",
         ] {
-            assert_eq!(lines(text), [], "{text}");
+            assert_eq!(lines(text), Vec::<usize>::new(), "{text}");
         }
         assert_eq!(found("orders", "pub async fn wait() {}"), [""; 0]);
     }
