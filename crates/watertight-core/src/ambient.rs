@@ -4,7 +4,7 @@
 //! handed a scope: generated clients and logs.
 
 use crate::scope::RootId;
-use crate::{Scope, TraceContext};
+use crate::{Scope, TraceContext, Traced};
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -33,6 +33,14 @@ pub fn current() -> Option<Scope> {
 pub fn current_trace() -> Option<TraceContext> {
     let trace = |current: &RefCell<Option<Scope>>| current.try_borrow().ok()?.as_ref()?.trace();
     CURRENT.try_with(trace).ok().flatten()
+}
+
+/// The same with where its spans go.
+#[must_use]
+pub fn current_traced() -> Option<Traced> {
+    let traced =
+        |current: &RefCell<Option<Scope>>| current.try_borrow().ok()?.as_ref()?.traced().cloned();
+    CURRENT.try_with(traced).ok().flatten()
 }
 
 /// The root of the calling code's scope, if it has one.

@@ -11,6 +11,7 @@
 //! - [`census`], [`Warden`], [`stalls`]: which tasks there are, and which are dead,
 //!   suspect, or don't give their worker back.
 //! - [`TraceContext`]: which request a piece of work belongs to.
+//! - [`Tracer`], [`Span`]: what was done for it, and whether that is kept.
 //! - [`Clock`]: a wall clock that never goes back.
 //! - [`Faults`]: named points at which a test lets the process die.
 
@@ -34,7 +35,7 @@ mod task;
 mod ticks;
 mod trace;
 
-pub use ambient::{Ambient, current, current_trace};
+pub use ambient::{Ambient, current, current_trace, current_traced};
 pub use blocking::BlockingLimits;
 pub use clock::Clock;
 pub use combine::{Branch, Either, branch, join, join_all, race, race_all, try_join, try_join_all};
@@ -53,4 +54,8 @@ pub use run::{Closed, Run};
 pub use scope::{CancelReason, Priority, RootId, Scope, ScopeGuard, Straggler, Stragglers};
 pub use shield::ShieldError;
 pub use task::{SpawnSite, TaskError, TaskHandle, TaskState};
-pub use trace::{SpanId, TraceContext, TraceId};
+pub use trace::{
+    Attribute, ClientSpan, EndedAs, FinishedTrace, FinishedTraces, Promotion, RootSpan, Sampling,
+    Span, SpanEvent, SpanId, SpanKind, SpanRecord, TraceContext, TraceId, TraceLimits, TraceState,
+    Traced, Tracer, Value,
+};

@@ -71,7 +71,7 @@ where
         return Err(ShieldError::Closed);
     }
     let deadline = Deadline::after(within);
-    let (trace, priority, label) = (scope.trace(), scope.priority(), scope.label());
+    let (trace, priority, label) = (scope.traced().cloned(), scope.priority(), scope.label());
     let own = scope
         .root_scope()
         .for_later(deadline, trace, priority, label);

@@ -127,7 +127,8 @@ impl Pool {
         location: &'static Location<'static>,
         start: Start,
     ) -> Result<(), Refused> {
-        let (trace, priority, label) = (snapshot.trace(), snapshot.priority(), snapshot.label());
+        let trace = snapshot.trace().map(Into::into);
+        let (priority, label) = (snapshot.priority(), snapshot.label());
         let scope = self.scope.for_later(deadline, trace, priority, label);
         let site = Site::of(self.scope.name(), location);
         let listed = Listed::enter(&scope, Kind::Work, site).ok_or(Refused::Closed)?;

@@ -4,18 +4,19 @@ mod book;
 mod guard;
 mod reason;
 mod stragglers;
+mod tracing;
 
 pub use guard::ScopeGuard;
 pub use reason::{CancelReason, Priority};
 pub use stragglers::{Straggler, Stragglers};
 
 use crate::task::Kind;
-use crate::{Deadline, Label, TraceContext};
+use crate::{Deadline, Label, Traced, Tracer};
 use book::{Book, Entries};
 use reason::End;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -48,8 +49,10 @@ struct Inner {
     name: &'static str,
     root: RootId,
     deadline: Option<Deadline>,
-    trace: Option<TraceContext>,
+    trace: Option<Traced>,
     priority: Priority,
+    /// Of a root: what records the jobs of its service.
+    tracer: OnceLock<Tracer>,
     /// [`Label`], often known only after the scope was made.
     label: AtomicU16,
     /// Wakes those who wait; whether the scope is cancelled, `end` tells for less.
@@ -96,6 +99,7 @@ impl Scope {
                 deadline: None,
                 trace: None,
                 priority: Priority::default(),
+                tracer: OnceLock::new(),
                 label: AtomicU16::new(Label::NONE.number()),
                 token: CancellationToken::new(),
                 end: End::default(),
@@ -127,15 +131,6 @@ impl Scope {
         })
     }
 
-    /// A child that belongs to `trace`, as do its own children.
-    #[must_use]
-    pub fn with_trace(&self, trace: TraceContext) -> Self {
-        self.make(Made {
-            trace: Some(trace),
-            ..self.like()
-        })
-    }
-
     /// A child whose work is of this priority, as is that of its own children.
     #[must_use]
     pub fn with_priority(&self, priority: Priority) -> Self {
@@ -145,20 +140,13 @@ impl Scope {
         })
     }
 
-    /// A child in the trace of the calling code, for work that a request asks for
-    /// but that outlives it; this scope itself if the caller has no trace.
-    #[must_use]
-    pub fn in_current_trace(&self) -> Self {
-        crate::current_trace().map_or_else(|| self.clone(), |trace| self.with_trace(trace))
-    }
-
     /// [`Scope::with_deadline`] and [`Scope::with_trace`] in one: what each
     /// request begins with.
     #[must_use]
-    pub fn for_request(&self, deadline: Deadline, trace: TraceContext) -> Self {
+    pub fn for_request(&self, deadline: Deadline, trace: impl Into<Traced>) -> Self {
         self.make(Made {
             deadline: Some(self.earlier(deadline)),
-            trace: Some(trace),
+            trace: Some(trace.into()),
             ..self.like()
         })
     }
@@ -173,7 +161,7 @@ impl Scope {
         Made {
             name: self.inner.name,
             deadline: self.inner.deadline,
-            trace: self.inner.trace,
+            trace: self.inner.trace.clone(),
             priority: self.inner.priority,
         }
     }
@@ -186,6 +174,7 @@ impl Scope {
                 deadline: made.deadline,
                 trace: made.trace,
                 priority: made.priority,
+                tracer: OnceLock::new(),
                 label: AtomicU16::new(self.inner.label.load(Ordering::Relaxed)),
                 token: self.inner.token.child_token(),
                 end: End::default(),
@@ -205,13 +194,6 @@ impl Scope {
     #[must_use]
     pub fn deadline(&self) -> Option<Deadline> {
         self.inner.deadline
-    }
-
-    /// The trace that this scope's work belongs to; `None` for work that no
-    /// request asked for.
-    #[must_use]
-    pub fn trace(&self) -> Option<TraceContext> {
-        self.inner.trace
     }
 
     /// Which work goes first when there is too much of it.
@@ -385,13 +367,13 @@ impl Scope {
     pub(crate) fn for_later(
         &self,
         deadline: Deadline,
-        trace: Option<TraceContext>,
+        trace: Option<Traced>,
         priority: Priority,
         label: Label,
     ) -> Self {
         let scope = self.make(Made {
             deadline: Some(self.earlier(deadline)),
-            trace: trace.or(self.inner.trace),
+            trace: trace.or_else(|| self.inner.trace.clone()),
             priority,
             ..self.like()
         });
@@ -441,7 +423,7 @@ impl Scope {
 struct Made {
     name: &'static str,
     deadline: Option<Deadline>,
-    trace: Option<TraceContext>,
+    trace: Option<Traced>,
     priority: Priority,
 }
 
@@ -453,33 +435,5 @@ impl fmt::Debug for Scope {
             .field("cancelled", &self.is_cancelled())
             .field("tasks", &self.tasks())
             .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn children_belong_to_the_trace() {
-        let trace = TraceContext::new(1, 2);
-        let root = Scope::root("test");
-        let request = root.for_request(Deadline::after(Duration::from_secs(1)), trace);
-        assert_eq!((root.trace(), request.trace()), (None, Some(trace)));
-        assert_eq!(request.child("child").trace(), Some(trace));
-        let sooner = request.with_deadline(Deadline::after(Duration::ZERO));
-        assert_eq!(sooner.trace(), Some(trace));
-        assert!(request.deadline() > sooner.deadline());
-
-        assert_eq!(crate::current_trace(), None);
-        let service = Scope::root("service");
-        assert_eq!(service.in_current_trace().trace(), None);
-        request.enter(|| {
-            assert_eq!(crate::current_trace(), Some(trace));
-            let outliving = service.in_current_trace();
-            assert_eq!(outliving.trace(), Some(trace));
-            request.cancel();
-            assert!(!outliving.is_cancelled());
-        });
     }
 }

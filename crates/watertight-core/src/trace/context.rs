@@ -20,8 +20,8 @@ pub struct SpanId(NonZeroU64);
 
 /// A request's place in a trace, as the header `traceparent` carries it.
 ///
-/// Two numbers and a byte: it is copied, never allocated. `tracestate` is not
-/// kept.
+/// Two numbers and a byte: it is copied, never allocated. What other vendors say
+/// in `tracestate` goes beside it, see [`crate::TraceState`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TraceContext {
     trace_id: TraceId,
@@ -47,6 +47,13 @@ impl TraceContext {
             span_id: span_id(span),
             ..self
         }
+    }
+
+    /// The same place, with the flag that says whether the trace is recorded.
+    #[must_use]
+    pub fn with_sampled(self, sampled: bool) -> Self {
+        let flags = if sampled { SAMPLED } else { 0 };
+        Self { flags, ..self }
     }
 
     /// Reads a `traceparent` header. `None` is to be treated as no header.
@@ -95,6 +102,28 @@ impl TraceContext {
     #[must_use]
     pub fn is_sampled(self) -> bool {
         self.flags & SAMPLED != 0
+    }
+}
+
+impl TraceId {
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u128 {
+        self.0.get()
+    }
+}
+
+impl SpanId {
+    /// From random bits; zero, which is no id, becomes one.
+    #[must_use]
+    pub fn new(bits: u64) -> Self {
+        span_id(bits)
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0.get()
     }
 }
 
