@@ -1,10 +1,12 @@
-//! Helpers of the test suites: waiting, leaks, child processes, temporary directories, HTTP/2 by hand.
+//! Helpers of the test suites: waiting, leaks, child processes, temporary directories, HTTP/2 by hand, a collector for traces.
 
 pub mod attack;
 mod binary;
 mod child;
 mod leaks;
 mod log;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod time;
 mod wait;
 pub mod wire;

@@ -68,9 +68,9 @@ pub use server::{
 pub use watertight_core::{
     Ambient, BadTimeout, Branch, CancelReason, Clock, Closed, Deadline, DeadlinePassed, Detached,
     DetachedLimits, Either, Faults, Full, Label, Priority, Refused, RootId, Run, Scope, ScopeGuard,
-    ShieldError, Snapshot, SpanId, SpawnSite, Straggler, Stragglers, TaskError, TaskHandle,
-    TraceContext, TraceId, branch, current, current_trace, format_grpc_timeout, join, join_all,
-    parse_grpc_timeout, pause, race, race_all, try_join, try_join_all,
+    ShieldError, Snapshot, Span, SpanId, SpawnSite, Straggler, Stragglers, TaskError, TaskHandle,
+    TraceContext, TraceId, Traced, Value, branch, current, current_trace, format_grpc_timeout,
+    join, join_all, parse_grpc_timeout, pause, race, race_all, try_join, try_join_all,
 };
 
 /// What the process is doing: its tasks, counted and by name, and those that should

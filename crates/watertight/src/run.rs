@@ -88,8 +88,8 @@ where
     let settings = configured.reloader.state().effective.json();
     tracing::info!(%settings, "configuration");
     let admin = crate::server::bind(chassis.admin)?;
-    let running = app.start().await?;
-    let ops = Ops::start(early, admin, &running, work)?;
+    let mut running = app.start().await?;
+    let ops = Ops::start(early, admin, &mut running, work)?;
     announce(&running, &ops, &chassis)?;
     let signal = ops.shutdown_asked().await;
     tracing::info!(signal, "shutting down");

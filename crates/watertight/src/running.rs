@@ -6,6 +6,7 @@ use crate::files::{Asks, FileThread};
 use crate::health::GrpcHealth;
 use crate::server::tls::ServiceAcceptor;
 use crate::server::{Routes, RustlsAcceptor, Server, ServerConfig, Tls, bind};
+use crate::telemetry::traces::{self, Exporter, Exporting, FLUSH_MAX};
 use crate::{App, ListenerTag, Readiness, Scope, StartError, Stragglers};
 use axum::extract::DefaultBodyLimit;
 use std::net::SocketAddr;
@@ -33,6 +34,10 @@ pub struct Running {
     hooks: Vec<(&'static str, Hook)>,
     pub(crate) configured: Configured,
     pub(crate) files: FileThread,
+    /// Until somebody exports what it gets.
+    exporter: Option<Exporter>,
+    /// On this runtime.
+    exporting: Option<Exporting>,
     _ends: Ends,
 }
 
@@ -63,7 +68,15 @@ impl App {
             .http
             .layer(DefaultBodyLimit::max(config.body_bytes_max));
         let routes = Routes::new(self.grpc, names, http).with_timeouts(self.timeouts);
-        let server = Server::new(&self.scope, config, routes);
+        let (tracer, exporter) = traces::set_up(self.name, &chassis).unzip();
+        if let Some(tracer) = &tracer {
+            self.scope.set_tracer(tracer.clone());
+            let set = tracer.clone();
+            configured.reloader.now_and_then(move |chassis| {
+                set.set(traces::sampling(chassis), chassis.trace_slow_after);
+            });
+        }
+        let server = Server::traced(&self.scope, config, routes, tracer);
         let set_limits = server.limits();
         configured
             .reloader
@@ -115,6 +128,8 @@ impl App {
             hooks: self.hooks,
             configured,
             files,
+            exporter,
+            exporting: None,
         })
     }
 
@@ -146,6 +161,22 @@ fn watch_files(scope: &Scope, tls: &Tls, asks: Asks) {
 }
 
 impl Running {
+    /// Sends traces to their collector, if one is set, on the calling runtime
+    /// until [`Running::shutdown`]. [`crate::run`] has its own thread for that.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn export_traces(&mut self) {
+        let exporter = self.exporter.take();
+        self.exporting = exporter.map(|exporter| exporter.start(&self.clients));
+    }
+
+    /// The same for whoever does it elsewhere.
+    pub(crate) fn take_exporter(&mut self) -> Option<Exporter> {
+        self.exporter.take()
+    }
+
     /// The address of the main listener, with the real port.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
@@ -210,9 +241,10 @@ impl Running {
     pub(crate) fn shutdown_limit(&self) -> impl Fn() -> Duration + Send + Sync + 'static {
         let hooks = u32::try_from(self.hooks.len()).unwrap_or(u32::MAX);
         let chassis: Live<ChassisSettings> = self.configured.chassis.clone();
-        // One second each for the connections, the jobs and the clients to be dropped;
+        // One second each for the connections, the jobs and the clients to be dropped,
+        // and for traces what their last batches may take;
         // what the thread of the files takes is less than they leave over.
-        let fixed = Duration::from_secs(3) + HOOK_MAX.saturating_mul(hooks);
+        let fixed = Duration::from_secs(3) + FLUSH_MAX + HOOK_MAX.saturating_mul(hooks);
         move || {
             let chassis = chassis.load();
             chassis.unready + chassis.drain + fixed
@@ -225,7 +257,7 @@ impl Running {
     ///    balancers to notice;
     /// 2. stop accepting, GOAWAY; requests have until the end of `--drain`;
     /// 3. the service's jobs have what is left of it;
-    /// 4. shutdown hooks, in order;
+    /// 4. shutdown hooks, in order; then the last traces, if they are exported here;
     /// 5. client connections, then the thread that looks at files.
     ///
     /// Nothing can remain: a request is a child of its connection's scope, that
@@ -248,6 +280,9 @@ impl Running {
         let left = end.saturating_duration_since(Instant::now());
         let jobs = self.scope.close(left).await;
         self.run_hooks().await;
+        if let Some(exporting) = self.exporting.take() {
+            exporting.finish().await;
+        }
         let clients = self.clients.close(Duration::ZERO).await;
         for (what, stragglers) in [
             ("connections", connections),

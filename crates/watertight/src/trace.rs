@@ -1,35 +1,81 @@
 //! The trace context at the edges of a process: headers in, headers out.
 
-use crate::TraceContext;
 use http::header::{Entry, HeaderMap, HeaderName, HeaderValue};
+use std::borrow::Cow;
 use std::fmt::Display;
+use std::time::Instant;
+use watertight_core::{
+    ClientSpan, RootSpan, TraceContext, TraceState, Traced, Tracer, current_traced,
+};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// On answers that report an error: what to quote to whoever runs the service.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
 /// The trace that a request belongs to, with a span of this hop's own: the
-/// caller's, or a new one if it brings none, a malformed one or several.
-pub(crate) fn of(headers: &HeaderMap) -> TraceContext {
-    let mut values = headers.get_all(TRACEPARENT).iter();
-    let only = values.next().filter(|_| values.next().is_none());
-    let caller = only.and_then(|value| TraceContext::parse(value.as_bytes()));
+/// caller's, or a new one if it brings none, a malformed one or several. With a
+/// tracer it is recorded.
+///
+/// `baggage` is neither read nor passed on: nothing here needs it, and whatever a
+/// stranger puts there would go to every service behind.
+pub(crate) fn receive(
+    headers: &HeaderMap,
+    tracer: Option<&Tracer>,
+    started: Instant,
+) -> (Traced, Option<RootSpan>) {
+    let (caller, state) = caller(headers);
     let span = rand::random();
-    caller.map_or_else(
-        || TraceContext::new(rand::random(), span),
-        |caller| caller.hop(span),
+    // Random bits for a trace are drawn only for those that begin here.
+    let trace = caller.map_or_else(rand::random, |_caller| 0);
+    match tracer {
+        Some(tracer) => tracer.receive(caller, state, (trace, span), started),
+        None => {
+            let begun = || TraceContext::new(trace, span);
+            let here = caller.map_or_else(begun, |caller| caller.hop(span));
+            (Traced::unrecorded(here, state), None)
+        }
+    }
+}
+
+fn caller(headers: &HeaderMap) -> (Option<TraceContext>, Option<TraceState>) {
+    let mut values = headers.get_all(TRACEPARENT).iter();
+    let Some(first) = values.next() else {
+        return (None, None);
+    };
+    let only = Some(first).filter(|_| values.next().is_none());
+    let Some(caller) = only.and_then(|value| TraceContext::parse(value.as_bytes())) else {
+        metrics::counter!("trace_contexts_refused_total").increment(1);
+        return (None, None);
+    };
+    // Without a valid `traceparent` it means nothing (3.3).
+    let states = headers.get_all(TRACESTATE).iter();
+    (
+        Some(caller),
+        TraceState::parse(states.map(HeaderValue::as_bytes)),
     )
 }
 
-/// Tells the next hop which trace the calling code works for, unless the
-/// request says so itself.
-pub(crate) fn send(headers: &mut HeaderMap) {
-    let Some(trace) = watertight_core::current_trace() else {
-        return;
+/// Begins a call to another service: tells it which trace the calling code works
+/// for, unless the request says so itself. With a span of its own, if the trace
+/// is recorded.
+pub(crate) fn call(
+    headers: &mut HeaderMap,
+    name: impl FnOnce() -> Cow<'static, str>,
+) -> Option<ClientSpan> {
+    let traced = current_traced()?;
+    let Entry::Vacant(vacant) = headers.entry(TRACEPARENT) else {
+        return None;
     };
-    if let (Entry::Vacant(vacant), Some(value)) = (headers.entry(TRACEPARENT), value(&trace)) {
-        vacant.insert(value);
+    let span = traced.client(name);
+    let context = span.as_ref().map_or(traced.context(), ClientSpan::context);
+    vacant.insert(value(&context)?);
+    if let Some(state) = traced.state()
+        && let Ok(state) = HeaderValue::from_str(state.as_str())
+    {
+        headers.insert(TRACESTATE, state);
     }
+    span
 }
 
 /// Puts the trace id on a response.
@@ -56,6 +102,14 @@ mod tests {
         values
             .map(|value| (TRACEPARENT, value.parse().unwrap()))
             .collect()
+    }
+
+    fn of(headers: &HeaderMap) -> TraceContext {
+        receive(headers, None, Instant::now()).0.context()
+    }
+
+    fn send(headers: &mut HeaderMap) {
+        assert!(call(headers, || Cow::Borrowed("call")).is_none());
     }
 
     #[test]
@@ -87,5 +141,24 @@ mod tests {
         let mut own = headers(&[CALLER]);
         scope.enter(|| send(&mut own));
         assert_eq!(own[TRACEPARENT], CALLER);
+    }
+
+    #[test]
+    fn what_other_vendors_say_goes_along_and_baggage_does_not() {
+        let mut received = headers(&[CALLER]);
+        received.append(TRACESTATE, "a=1".parse().unwrap());
+        received.append(TRACESTATE, "b=2".parse().unwrap());
+        received.insert("baggage", "user=7".parse().unwrap());
+        let (traced, _) = receive(&received, None, Instant::now());
+        let mut sent = HeaderMap::new();
+        Scope::root("test")
+            .with_trace(traced)
+            .enter(|| send(&mut sent));
+        assert_eq!(sent[TRACESTATE], "a=1,b=2");
+        assert_eq!(sent.len(), 2);
+        // Without a trace it belongs to nothing.
+        received.insert(TRACEPARENT, "00-nonsense".parse().unwrap());
+        let (traced, _) = receive(&received, None, Instant::now());
+        assert_eq!(traced.state(), None);
     }
 }

@@ -1,5 +1,6 @@
 //! A response body that ends with its call's deadline, or when it goes silent.
 
+use super::span::CallSpan;
 use crate::Deadline;
 use crate::server::Alarm;
 use bytes::Bytes;
@@ -27,17 +28,24 @@ pin_project_lite::pin_project! {
         // Since when the reader waits for a frame; it may well do other things.
         since: Option<Instant>,
         alarm: Alarm,
+        span: CallSpan,
     }
 }
 
 impl DeadlineBody {
-    pub(super) fn new(body: tonic::body::Body, deadline: Option<Deadline>, idle: Duration) -> Self {
+    pub(super) fn new(
+        body: tonic::body::Body,
+        deadline: Option<Deadline>,
+        idle: Duration,
+        span: CallSpan,
+    ) -> Self {
         Self {
             body,
             deadline,
             idle: idle.min(FAR),
             since: None,
             alarm: Alarm::default(),
+            span,
         }
     }
 }
@@ -53,7 +61,17 @@ impl Body for DeadlineBody {
         let this = self.project();
         if let Poll::Ready(frame) = this.body.poll_frame(cx) {
             *this.since = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(broken)));
+            let frame = frame.map(|frame| frame.map_err(broken));
+            match &frame {
+                Some(Ok(frame)) => {
+                    if let Some(trailers) = frame.trailers_ref() {
+                        this.span.note_headers(trailers);
+                    }
+                }
+                Some(Err(status)) => this.span.note_error(status),
+                None => {}
+            }
+            return Poll::Ready(frame);
         }
         let silent = *this.since.get_or_insert_with(Instant::now) + *this.idle;
         let deadline = this.deadline.map(Deadline::instant);
@@ -61,6 +79,7 @@ impl Body for DeadlineBody {
         ready!(this.alarm.poll(due, cx));
         let is_late = deadline == Some(due);
         let status = if is_late { late() } else { went_silent() };
+        this.span.note_error(&status);
         Poll::Ready(Some(Err(status)))
     }
 
@@ -102,7 +121,12 @@ mod tests {
             Ok::<_, Status>(Frame::data(Bytes::from_static(b"x")))
         });
         let body = tonic::body::Body::new(StreamBody::new(Box::pin(frames)));
-        let mut body = std::pin::pin!(DeadlineBody::new(body, deadline, Duration::from_secs(10)));
+        let mut body = std::pin::pin!(DeadlineBody::new(
+            body,
+            deadline,
+            Duration::from_secs(10),
+            CallSpan::default()
+        ));
         let mut read = 0;
         while let Some(frame) = body.frame().await {
             frame?;

@@ -2,6 +2,7 @@
 
 use super::deadline_body::{DeadlineBody, late};
 use super::exec::{Calls, ScopeExec};
+use super::span::CallSpan;
 use super::{
     CONNECT_TIMEOUT, ClassTimes, DeadlineClass, Margin, STREAM_IDLE, TIMEOUT_DEFAULT,
     ambient_deadline,
@@ -38,7 +39,7 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// further. A call without any deadline waits 30 s for its response headers. A
 /// response whose body then brings nothing for 15 minutes, while it is waited
 /// for, ends as DEADLINE_EXCEEDED. The ambient scope's trace goes along
-/// in `traceparent`.
+/// in `traceparent`; if it is recorded, the call is a span of it.
 ///
 /// Errors of the transport are UNAVAILABLE: whether the call was done is not
 /// known then.
@@ -268,7 +269,7 @@ impl Service<Request<Body>> for GrpcChannel {
                 request.headers_mut().insert(GRPC_TIMEOUT, value);
             }
         }
-        crate::trace::send(request.headers_mut());
+        let mut span = CallSpan::grpc(&mut request, self.shared.name);
         let connection = self.pick();
         let (channel, counted) = (connection.channel.clone(), connection.calls.begin());
         let idle = self.shared.stream_idle;
@@ -276,13 +277,14 @@ impl Service<Request<Body>> for GrpcChannel {
             // Until the headers of the answer: a stream that stays open holds up nobody.
             let _counted = counted;
             let until = deadline.unwrap_or_else(|| Deadline::after(TIMEOUT_DEFAULT));
-            match until.run(send(channel, request)).await {
-                Ok(answer) => {
-                    let bounded = |body| Body::new(DeadlineBody::new(body, deadline, idle));
-                    Ok(answer?.map(bounded))
-                }
-                Err(_passed) => Err(late()),
+            let answer = until.run(send(channel, request)).await;
+            let answer = answer.unwrap_or_else(|_passed| Err(late()));
+            match &answer {
+                Ok(answer) => span.note_headers(answer.headers()),
+                Err(status) => span.note_error(status),
             }
+            let bounded = |body| Body::new(DeadlineBody::new(body, deadline, idle, span));
+            Ok(answer?.map(bounded))
         })
     }
 }

@@ -1,6 +1,7 @@
 //! A pooled HTTP/1 client for services outside.
 
 use super::exec::ScopeExec;
+use super::span::CallSpan;
 use super::{
     CONNECT_TIMEOUT, ClassTimes, DeadlineClass, TIMEOUT_DEFAULT, ambient_deadline, for_next_hop,
 };
@@ -92,6 +93,17 @@ impl HttpError {
             Self::Deadline { .. } | Self::Broken { .. } | Self::TooLarge { .. } => false,
         }
     }
+
+    /// The kind, in a word.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Connect { .. } => "connect",
+            Self::Expired { .. } => "expired",
+            Self::Deadline { .. } => "deadline",
+            Self::Broken { .. } => "broken",
+            Self::TooLarge { .. } => "too_large",
+        }
+    }
 }
 
 impl HttpClient {
@@ -161,11 +173,14 @@ impl HttpClient {
         request
             .headers_mut()
             .insert(REQUEST_TIMEOUT, HeaderValue::from(ms));
-        crate::trace::send(request.headers_mut());
-        match deadline.run(self.exchange(request)).await {
-            Ok(answer) => answer,
-            Err(_passed) => Err(HttpError::Deadline { client }),
+        let mut span = CallSpan::http(&mut request, client);
+        let answer = deadline.run(self.exchange(request)).await;
+        let answer = answer.unwrap_or(Err(HttpError::Deadline { client }));
+        match &answer {
+            Ok(answer) => span.status(answer.status()),
+            Err(error) => span.failed(error.kind()),
         }
+        answer
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {

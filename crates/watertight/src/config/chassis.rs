@@ -1,6 +1,6 @@
 //! The settings every service has.
 
-use super::{Bytes, Checks, LogFilter, Secret};
+use super::{Bytes, Checks, LogFilter, Percent, Secret, Url};
 use crate::admin::Token;
 use crate::error::chain;
 use crate::{ServerConfig, TlsFiles};
@@ -188,6 +188,22 @@ crate::settings! {
         pub log: LogFilter = default("info").live()
             .wrong("too little, and errors leave no trace; too much, and lines are dropped under load")
             .metric("log_lines_dropped_total"),
+        /// Where traces are sent: a collector that speaks OTLP over gRPC. Not set: nothing is recorded, and traces are only passed on.
+        pub otlp: Option<Url> = optional()
+            .wrong("traces are dropped; requests don't notice")
+            .metric("traces_exported_total, traces_dropped_total"),
+        /// Share of the traces beginning here that are kept whatever comes of them. Failed and slow ones are kept anyway.
+        pub trace_ratio: Percent = default("1%").range("0%", "100%").live()
+            .breaks("rare ways through the services are never seen", "the collector stores much that is alike")
+            .metric("traces_exported_total"),
+        /// How many of these may begin in a second; with more requests the share is lowered.
+        pub traces_per_s_max: u32 = default("20").range("0", "100000").live()
+            .breaks("rare ways through the services are never seen", "a burst of traffic is a burst at the collector, too")
+            .metric("traces_exported_total, traces_dropped_total"),
+        /// A request whose headers take so long, or a job, is kept as a trace.
+        pub trace_slow_after: Duration = default("1s").range("1ms", "1h").live()
+            .breaks("what is normal is kept as slow, a hundred traces a second at most", "slow requests leave no trace")
+            .metric("traces_promoted_total"),
         /// Threads of the work runtime. Not set: one per processor.
         pub workers: Option<usize> = optional().range("1", "1024")
             .breaks("processors stand idle under load", "threads get into each other's way")

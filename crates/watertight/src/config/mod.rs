@@ -39,7 +39,7 @@ pub use live::{Changes, Live};
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use settings::{Checks, Section, Settings, Values};
 pub use source::watched::{Document, Source};
-pub use units::{Bytes, parse_duration, show_duration};
+pub use units::{Bytes, Percent, parse_duration, show_duration};
 pub use value::{Kind, Toml, Value};
 
 pub(crate) use effective::Effective;

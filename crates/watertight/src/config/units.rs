@@ -1,4 +1,4 @@
-//! Values with a unit: durations and sizes. A bare number is refused, because
+//! Values with a unit: durations, sizes and shares. A bare number is refused, because
 //! nobody who reads it later knows what it meant.
 
 use std::fmt;
@@ -46,6 +46,56 @@ impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (number, unit) = largest(self.0, &SIZES, "B");
         write!(f, "{number}{unit}")
+    }
+}
+
+/// Parts of a million in a percent.
+const PERCENT: u64 = 10_000;
+
+/// A share, written as a percentage with at most four decimals: `1%`, `0.05%`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Percent {
+    parts_of_a_million: u32,
+}
+
+impl Percent {
+    /// Of one: 1 % is 0.01.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        f64::from(self.parts_of_a_million) / 1_000_000.0
+    }
+}
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || format!("{text:?} is not a percentage such as 1% or 0.05%");
+        let number = text.strip_suffix('%').ok_or_else(bad)?;
+        let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+        if !is_number(whole) || !is_number(decimals) || decimals.len() > 4 {
+            return Err(bad());
+        }
+        let whole: u64 = whole.parse().map_err(|_large| bad())?;
+        let decimals: u64 = format!("{decimals:0<4}").parse().map_err(|_never| bad())?;
+        let parts = whole
+            .checked_mul(PERCENT)
+            .and_then(|n| n.checked_add(decimals));
+        let parts_of_a_million = parts.and_then(|n| u32::try_from(n).ok()).ok_or_else(bad)?;
+        Ok(Self { parts_of_a_million })
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = u64::from(self.parts_of_a_million);
+        let (whole, decimals) = (parts / PERCENT, parts % PERCENT);
+        if decimals == 0 {
+            return write!(f, "{whole}%");
+        }
+        let decimals = format!("{decimals:04}");
+        write!(f, "{whole}.{}%", decimals.trim_end_matches('0'))
     }
 }
 
@@ -148,6 +198,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn percentages_have_their_sign_and_four_decimals() {
+        let share = |text: &str| text.parse::<Percent>().map(Percent::share);
+        assert_eq!(share("1%"), Ok(0.01));
+        assert_eq!(share("0.05%"), Ok(0.0005));
+        assert_eq!(share("100%"), Ok(1.0));
+        assert_eq!("0.5000%".parse::<Percent>().unwrap().to_string(), "0.5%");
+        for bad in [
+            "", "%", "1", "-1%", "+1%", ".5%", "1.%", "1.00001%", "1 %", "1e2%", "9999999%",
+        ] {
+            assert!(share(bad).is_err(), "{bad:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_shown_is_read_again(ms in any::<u64>(), odd in any::<i64>(), flag in any::<bool>(),
@@ -155,6 +219,9 @@ mod tests {
             let duration = Duration::from_millis(ms);
             prop_assert_eq!(Duration::parse(&duration.show()), Ok(duration));
             prop_assert_eq!(Bytes::parse(&Bytes(ms).show()), Ok(Bytes(ms)));
+            let parts_of_a_million = u32::from(odd.to_le_bytes()[0]) * 3_907;
+            let percent = Percent { parts_of_a_million };
+            prop_assert_eq!(Percent::parse(&percent.show()), Ok(percent));
             prop_assert_eq!(i64::parse(&odd.show()), Ok(odd));
             prop_assert_eq!(bool::parse(&flag.show()), Ok(flag));
             prop_assert_eq!(String::parse(&text.show()), Ok(text.clone()));
@@ -165,7 +232,7 @@ mod tests {
 
         #[test]
         fn nothing_makes_a_parser_panic(text in "\\PC*") {
-            let _read = (parse_duration(&text), text.parse::<Bytes>(), Vec::<u8>::parse(&text));
+            let _read = (parse_duration(&text), text.parse::<Bytes>(), text.parse::<Percent>(), Vec::<u8>::parse(&text));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a setting's value can be, and how it is read and shown.
 
-use super::units::Bytes;
+use super::units::{Bytes, Percent};
 use std::cmp::Ordering;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -197,6 +197,22 @@ impl Value for Duration {
 
 impl Value for Bytes {
     const KIND: Kind = Kind::text("SIZE");
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+
+    fn order(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Value for Percent {
+    const KIND: Kind = Kind::text("PERCENT");
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()

@@ -14,6 +14,7 @@
 //! | `requests_max` sheds load; a panic is a 500; wrong responses are caught | nothing of that; a panic looks like a caller that left |
 //! | connections and streams are registered tasks: `orphans` is 0 | they are the server's own tasks, and count as orphans |
 //! | a shutdown drains, and names what it cut off | closing the scope ends handlers and bodies; their connections are the server's |
+//! | requests are recorded as spans | their trace is only passed on |
 //! | requests are counted and timed | only cancelled ones and refused deadlines are |
 //!
 //! Names of gRPC methods are learned as methods are seen at work. A layer between

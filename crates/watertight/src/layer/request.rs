@@ -91,7 +91,7 @@ impl Running {
     /// A scope for a body that may outlive the deadline of its headers.
     pub(super) fn beside(&self) -> Scope {
         let end = Deadline::at(self.end);
-        let trace = self.scope.trace();
+        let trace = self.scope.traced().cloned();
         let beside = trace.map_or_else(
             || self.parent.with_deadline(end),
             |trace| self.parent.for_request(end, trace),

@@ -11,6 +11,7 @@ use http::{Request, Response};
 use http_body::Body;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 use tower_service::Service;
 
 /// A service whose requests have scopes; made by [`ScopeLayer`].
@@ -48,7 +49,8 @@ impl<S> ScopeService<S> {
         };
         let headers = Deadline::after(left);
         let end = Deadline::after(in_all).instant();
-        let trace = trace::of(request.headers());
+        // Nobody here sees the end of each request for sure, so none is recorded.
+        let (trace, _unrecorded) = trace::receive(request.headers(), None, Instant::now());
         let scope = self.layer.requests.for_request(headers, trace);
         let table = Arc::clone(&self.layer.counts.series);
         let mut running = Running::new(

@@ -18,6 +18,7 @@ use crate::config::Reloader;
 use crate::files::Asks;
 use crate::health::GrpcHealth;
 use crate::server::{PlainTcp, Routes, Server, ServerConfig};
+use crate::telemetry::traces::Exporter;
 use crate::{ListenerTag, Readiness, Running, Scope, StartError, admin, telemetry};
 use signals::Signals;
 use std::net::{SocketAddr, TcpListener};
@@ -110,6 +111,7 @@ struct Duty {
     reloader: Arc<Reloader>,
     files: Asks,
     asked: watch::Sender<&'static str>,
+    exporter: Option<Exporter>,
     stop: CancellationToken,
 }
 
@@ -120,7 +122,7 @@ impl Ops {
     pub(crate) fn start(
         early: Early,
         admin: TcpListener,
-        running: &Running,
+        running: &mut Running,
         work: RuntimeMetrics,
     ) -> Result<Self, StartError> {
         let Early { runtime, hangup } = early;
@@ -150,6 +152,7 @@ impl Ops {
             reloader: Arc::clone(&running.configured.reloader),
             files: running.files.asks().clone(),
             asked: sender,
+            exporter: running.take_exporter(),
             stop: stop.clone(),
         };
         let thread = std::thread::Builder::new()
@@ -178,7 +181,7 @@ impl Ops {
         }
     }
 
-    /// Ends the thread and waits for it.
+    /// Ends the thread and waits for it; it sends the last traces before.
     pub(crate) fn stop(self) {
         self.stop.cancel();
         if self.thread.join().is_err() {
@@ -222,11 +225,16 @@ impl Duty {
             let health = health.clone();
             async move { health.refresh().await }
         });
+        let exporting = self.exporter.take();
+        let exporting = exporting.map(|exporter| exporter.start(&scope));
         let signals = self.signals.serve(&self.asked, &self.shutdown_max);
         let changes = notice_changes(&self.reloader, &self.files);
         let hangups = notice_hangups(&mut self.hangup, &self.files);
         let end = race(signals, self.stop.cancelled());
         race(end, race(changes, hangups)).await;
+        if let Some(exporting) = exporting {
+            exporting.finish().await;
+        }
         scope.cancel();
     }
 }

@@ -78,7 +78,7 @@ impl Waits {
         let scope = control.scope.clone();
         Self {
             stream: (!control.whole).then(|| {
-                let trace = control.scope.trace();
+                let trace = control.scope.traced().cloned();
                 let requests = &finish.shared.requests;
                 let stream = trace.map_or_else(
                     || requests.with_deadline(end),
@@ -264,6 +264,7 @@ mod tests {
     use super::super::control::Control;
     use super::super::finish::Target;
     use super::super::series::Outcome;
+    use super::super::spans::RequestSpan;
     use super::super::{Routes, Server, ServerConfig};
     use super::*;
     use futures_util::poll;
@@ -287,6 +288,7 @@ mod tests {
             complete: false,
             early: None,
             wasted: None,
+            span: RequestSpan::new(None),
         }
     }
 

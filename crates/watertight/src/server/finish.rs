@@ -5,6 +5,7 @@ use super::control::Control;
 use super::faults::Fault;
 use super::respond::Answer;
 use super::series::{Outcome, UNMATCHED};
+use super::spans::{Asked, RequestSpan};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, Uri};
 use http_body::Frame;
@@ -36,6 +37,8 @@ pub(super) struct Finish {
     pub(super) early: Option<CancelReason>,
     /// How long its handler worked for nobody, where that is known before the end.
     pub(super) wasted: Option<Duration>,
+    /// Its span, if it is recorded.
+    pub(super) span: RequestSpan,
 }
 
 /// What was asked for.
@@ -211,7 +214,7 @@ impl Finish {
         Ok(Frame::trailers(answer.trailers(&self.control.scope)))
     }
 
-    fn record(&self) {
+    fn record(&mut self) {
         let took = self.control.started.elapsed();
         // A response may be handed over whole and never be taken.
         let cut = self.control.is_cut();
@@ -229,6 +232,12 @@ impl Finish {
         if self.shared.metrics {
             self.count(outcome, took);
         }
+        let asked = Asked {
+            target: &self.target,
+            route: self.control.route(),
+            early: self.early,
+        };
+        self.span.end(&asked, outcome);
         if !self.complete && self.shared.scope.is_cancelled() {
             self.shared.cut(|| self.describe(), took);
         }

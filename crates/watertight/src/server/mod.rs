@@ -27,6 +27,7 @@ mod routes;
 mod series;
 mod service;
 mod sniff;
+mod spans;
 mod streams;
 pub(crate) mod tls;
 mod upload;
@@ -56,7 +57,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use watertight_core::Label;
+use watertight_core::{Label, Tracer};
 
 /// How many requests that were cut off are named in the log at shutdown.
 const CUT_MAX: usize = 32;
@@ -90,12 +91,24 @@ pub(crate) struct Shared {
     /// Requests that ended because their connections were cut off.
     cut: Mutex<Vec<(String, Duration)>>,
     faults: FaultLog,
+    /// Records requests, if anybody collects traces.
+    tracer: Option<Tracer>,
 }
 
 impl Server {
     /// A server that doesn't listen yet; its tasks belong to a child of `scope`.
     #[must_use]
     pub fn new(scope: &Scope, config: ServerConfig, routes: Routes) -> Self {
+        Self::traced(scope, config, routes, None)
+    }
+
+    /// The same, whose requests are recorded.
+    pub(crate) fn traced(
+        scope: &Scope,
+        config: ServerConfig,
+        routes: Routes,
+        tracer: Option<Tracer>,
+    ) -> Self {
         let requests = scope.child("request");
         requests.set_label(Label::of(UNMATCHED));
         let shared = Shared {
@@ -111,6 +124,7 @@ impl Server {
             in_flight: AtomicUsize::new(0),
             cut: Mutex::default(),
             faults: FaultLog::default(),
+            tracer,
         };
         Self {
             shared: Arc::new(shared),

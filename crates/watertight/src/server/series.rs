@@ -144,6 +144,11 @@ pub(crate) fn method_index(method: &Method) -> usize {
     }
 }
 
+/// A method's name among those that are told apart.
+pub(super) fn method_name(method: &Method) -> &'static str {
+    METHOD_NAMES[method_index(method)]
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Grpc,
@@ -185,6 +190,11 @@ impl Series {
     /// What the route's work is counted under.
     pub(crate) fn label(&self) -> Label {
         self.label
+    }
+
+    /// The template, or the gRPC method as `/package.Service/Method`.
+    pub(super) fn route(&self) -> &str {
+        &self.route
     }
 
     /// A request is over.

@@ -10,6 +10,7 @@ use super::life::FAR;
 use super::link::Link;
 use super::respond::Answer;
 use super::series::Outcome;
+use super::spans::RequestSpan;
 use super::upload::Upload;
 use super::wire::is_grpc;
 use super::{ServerConfig, Shared};
@@ -100,7 +101,8 @@ impl RequestService {
         };
         let started = Instant::now();
         let deadline = Deadline::at(started + left.min(FAR));
-        let trace = trace::of(request.headers());
+        let tracer = self.shared.tracer.as_ref();
+        let (trace, root) = trace::receive(request.headers(), tracer, started.into_std());
         let scope = self.shared.requests.for_request(deadline, trace);
         let end = started + in_all.min(FAR);
         let before = self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -113,6 +115,7 @@ impl RequestService {
             complete: false,
             early: None,
             wasted: None,
+            span: RequestSpan::new(root),
         };
         if let Target::Grpc(uri) = &finish.target
             && let Some(series) = self.shared.routes.series().known_grpc(uri.path())
@@ -274,6 +277,7 @@ fn respond(mut finish: Finish, outcome: Result<Response<Body>, Answer>) -> Respo
         checked.unwrap_or_else(|answer| (refuse(&finish, answer), Promise::default()));
     finish.note_headers(&response);
     finish.control.set_answered();
+    finish.span.answered();
     response.map(|body| ScopedBody::new(body, promise, finish))
 }
 

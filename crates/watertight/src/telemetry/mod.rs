@@ -6,6 +6,7 @@ mod panics;
 mod process;
 mod prometheus;
 mod trace_field;
+pub(crate) mod traces;
 
 pub(crate) use logs::{flush, set_filter};
 pub(crate) use process::resident_bytes;

@@ -14,6 +14,7 @@ mod clients;
 mod common;
 mod configuration;
 mod deadlines;
+mod exported;
 mod hostile;
 mod layers;
 mod process;
