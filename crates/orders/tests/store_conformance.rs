@@ -120,6 +120,7 @@ impl Backend {
             owner,
             lease: LEASE,
             ticket,
+            trace: None,
         };
         self.store.record(soon(), record).await.unwrap()
     }
@@ -269,6 +270,7 @@ mod contract {
             owner: Owner::random(),
             lease: LEASE,
             ticket,
+            trace: None,
         };
         let recorded = backend.store.record(soon(), record).await.unwrap();
         assert!(matches!(recorded, Recorded::CallerLeft));
@@ -565,6 +567,7 @@ mod contract {
                 owner: Owner::random(),
                 lease: LEASE,
                 ticket,
+                trace: None,
             };
             ids.push(record.id);
             backend.store.record(soon(), record).await.unwrap();
@@ -666,6 +669,7 @@ mod contract {
             owner,
             lease: LEASE,
             ticket,
+            trace: None,
         };
         backend.store.record(soon(), record).await.unwrap();
         backend.step(id, 1, State::Rejected).await;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use shop_types::OrderId;
-use watertight_core::Deadline;
+use watertight_core::{Deadline, Value};
 
 use super::Refused;
 use super::desk::Slot;
-use super::job::Worker;
+use super::job::{Worker, in_span};
 use super::orders::{Inner, Orders};
 use super::wait::Until;
 use crate::model::{Order, State};
@@ -93,8 +93,10 @@ async fn note(
             // If a job is just about to leave, the sweeper takes over.
             if let Some(job) = shop.desk.begin(id, slot) {
                 let worker = Worker::new(Arc::clone(&shop), job, claimed, true);
-                let scope = shop.parts.scope.in_current_trace();
-                scope.spawn("saga", worker.run());
+                let mut span = shop.parts.scope.job("saga");
+                span.set("order.id", Value::shown(id));
+                let scope = span.scope().clone();
+                scope.spawn("saga", in_span(span, worker.run()));
             }
             Noted::Order(order)
         }

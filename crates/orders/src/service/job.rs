@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shop_types::PaymentMethod;
-use watertight_core::Deadline;
+use watertight_core::{Deadline, Scope, Span};
 
 use super::desk::Job;
 use super::orders::Inner;
@@ -117,10 +117,16 @@ impl Worker {
             return Reply::Unknown;
         };
         let deadline = Deadline::after(max).min(self.deadline);
-        deadline
-            .run(self.dispatch(call, deadline))
-            .await
-            .unwrap_or(Reply::Unknown)
+        let mut span = self.scope().span(call.name());
+        let asked = span.ambient(self.dispatch(call, deadline));
+        let reply = deadline.run(asked).await.unwrap_or(Reply::Unknown);
+        match &reply {
+            Reply::Reserved(_) | Reply::Done => {}
+            // An answer like any other: out of stock, declined.
+            Reply::Refused(_) => span.set("order.refused", true),
+            Reply::Unknown => span.fail("the outcome is unknown"),
+        }
+        reply
     }
 
     async fn dispatch(&self, call: Call, deadline: Deadline) -> Reply {
@@ -215,6 +221,10 @@ impl Worker {
             self.saga.cancel();
         }
         self.note(step, updated_ms, cancel_requested);
+        let order = &self.order;
+        self.scope().event(event(order.state), || {
+            vec![("order.version", order.version.into())]
+        });
         self.job.folder().publish(Arc::new(self.order.clone()));
         if let Some(point) = moved_point(self.order.state) {
             self.shop.parts.faults.point(point);
@@ -228,9 +238,13 @@ impl Worker {
     /// Under the scope of the job, which is in the trace of the request that
     /// began it; the request itself may be gone.
     fn audit(&self) {
-        let parts = &self.shop.parts;
-        let scope = watertight_core::current().unwrap_or_else(|| parts.scope.clone());
-        parts.audit.note(&scope, Entry::of(&self.order));
+        let scope = self.scope();
+        self.shop.parts.audit.note(&scope, Entry::of(&self.order));
+    }
+
+    /// Of the job: it runs under it.
+    fn scope(&self) -> Scope {
+        watertight_core::current().unwrap_or_else(|| self.shop.parts.scope.clone())
     }
 
     fn note(&mut self, step: Step, updated_ms: i64, cancel_requested: bool) {
@@ -267,6 +281,28 @@ struct Decrement<'a>(&'a Inner);
 impl Drop for Decrement<'_> {
     fn drop(&mut self) {
         self.0.meters.jobs.decrement(1.0);
+    }
+}
+
+/// Runs a job, and ends its span with it.
+pub(super) async fn in_span(span: Span, job: impl Future<Output = ()>) {
+    job.await;
+    drop(span);
+}
+
+/// What a trace says when an order has come to a state.
+fn event(state: State) -> &'static str {
+    match state {
+        State::Recorded => "order.recorded",
+        State::Reserved => "order.reserved",
+        State::Authorized => "order.authorized",
+        State::Captured => "order.captured",
+        State::Confirmed => "order.confirmed",
+        State::Refunding => "order.refunding",
+        State::Voiding => "order.voiding",
+        State::Releasing => "order.releasing",
+        State::Rejected => "order.rejected",
+        State::Cancelled => "order.cancelled",
     }
 }
 

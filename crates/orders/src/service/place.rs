@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shop_types::OrderId;
 use tokio::sync::oneshot;
-use watertight_core::Deadline;
+use watertight_core::{Deadline, Span, Value};
 
 use super::Refused;
 use super::desk::{Folder, Job, Slot};
@@ -90,6 +90,9 @@ impl Orders {
             .ok_or(Refused::TooManyOrdersInFlight)?;
         let folder = Arc::clone(job.folder());
         let lease = inner.parts.settings.lease();
+        let mut span = inner.parts.scope.job("saga");
+        span.set("order.id", Value::shown(id));
+        let scope = span.scope().clone();
         let record = Record {
             id,
             new,
@@ -97,14 +100,14 @@ impl Orders {
             owner: inner.owner,
             lease,
             ticket,
+            trace: scope.trace(),
         };
         let (tell, outcome) = oneshot::channel();
         let shop = Arc::clone(inner);
-        inner
-            .parts
-            .scope
-            .in_current_trace()
-            .spawn("saga", record_and_run(shop, job, deadline, record, tell));
+        scope.spawn(
+            "saga",
+            record_and_run(shop, job, deadline, record, tell, span),
+        );
         Ok((outcome, folder))
     }
 
@@ -136,6 +139,7 @@ async fn record_and_run(
     deadline: Deadline,
     record: Record,
     tell: oneshot::Sender<Outcome>,
+    span: Span,
 ) {
     let payment_method = record.new.payment_method.clone();
     let recorded = shop.parts.store.record(deadline, record).await;
@@ -144,6 +148,7 @@ async fn record_and_run(
         _ => None,
     };
     if new.is_some() {
+        span.scope().event("order.recorded", Vec::new);
         shop.parts.faults.point("orders.recorded");
     }
     // The caller may have left; then there is nobody to tell.
@@ -154,6 +159,7 @@ async fn record_and_run(
             order,
             fence,
             payment_method: Some(payment_method),
+            trace: span.scope().trace(),
         };
         Worker::new(shop, job, claimed, false).run().await;
     }

@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use shop_types::OrderId;
-use watertight_core::Deadline;
+use watertight_core::{Deadline, Value};
 
 use super::Refused;
-use super::job::Worker;
+use super::job::{Worker, in_span};
 use super::orders::Orders;
 use super::trouble::Change;
 use crate::store::{Claim, Claimed, Unfinished};
@@ -153,8 +153,14 @@ impl Orders {
             .slot_to_resume()
             .and_then(|slot| inner.desk.begin(claimed.order.id, slot));
         if let Some(job) = job {
+            // In the trace of the request that asked for it, which was written down
+            // with the order: the process that began it may be gone.
+            let mut span = inner.parts.scope.job_in("saga", claimed.trace);
+            span.set("order.id", Value::shown(claimed.order.id));
+            span.set("saga.resumed", true);
+            let scope = span.scope().clone();
             let worker = Worker::new(Arc::clone(inner), job, claimed, true);
-            inner.parts.scope.spawn("saga", worker.run());
+            scope.spawn("saga", in_span(span, worker.run()));
         }
     }
 }

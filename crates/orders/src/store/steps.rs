@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shop_types::{CustomerId, OrderId, PaymentMethod};
+use watertight_core::TraceContext;
 
 use super::Ticket;
 use crate::model::{NewOrder, Order, Priced, Rejection, State};
@@ -42,6 +43,8 @@ pub struct Record {
     pub lease: Duration,
     /// Lets the caller leave until the last moment.
     pub ticket: Ticket,
+    /// The trace of the saga, for whoever resumes it.
+    pub trace: Option<TraceContext>,
 }
 
 /// What became of a record.
@@ -138,6 +141,8 @@ pub struct Claimed {
     pub fence: i64,
     /// The provider's token; `None` once the saga doesn't need it any more.
     pub payment_method: Option<PaymentMethod>,
+    /// The trace in which the saga began; `None` if there was none, or it is over.
+    pub trace: Option<TraceContext>,
 }
 
 /// What a claim took over.

@@ -64,6 +64,7 @@ fn other(tx: &Tx<'_>, step: &Advance) -> Result<Option<Advanced>, StepError> {
         "UPDATE orders SET state = ?4, version = version + 1, updated_ms = ?5, \
                            payment_method = NULL, reason = ?6, detail = ?7, \
                            lease_until_ms = CASE WHEN ?8 THEN NULL ELSE lease_until_ms END, \
+                           trace = CASE WHEN ?8 THEN NULL ELSE trace END, \
                            first_end = coalesce(first_end, CASE WHEN ?8 THEN ?4 END), \
                            first_end_version = \
                                coalesce(first_end_version, CASE WHEN ?8 THEN version + 1 END), \
@@ -99,7 +100,7 @@ fn diagnose(tx: &Tx<'_>, step: &Advance) -> Result<Advanced, StepError> {
     let mut select = tx.prepare_cached(concat!(
         "SELECT ",
         row::order_columns!(),
-        ", fence, payment_method FROM orders WHERE id = ?1"
+        ", fence, payment_method, trace FROM orders WHERE id = ?1"
     ))?;
     let mut rows = select.query([step.id.as_bytes()])?;
     let Some(found) = rows.next()? else {

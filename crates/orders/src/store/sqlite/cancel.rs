@@ -50,7 +50,7 @@ fn reopen(tx: &Tx<'_>, cancel: &Cancel) -> Result<Claimed, StepError> {
                            updated_ms = ?2, owner = ?3, fence = fence + 1, lease_until_ms = ?4 \
          WHERE id = ?1 RETURNING ",
         row::order_columns!(),
-        ", fence, payment_method"
+        ", fence, payment_method, trace"
     ))?;
     let until = later(tx.now_ms(), cancel.lease);
     let values = params![cancel.id.as_bytes(), tx.now_ms(), cancel.owner.get(), until];

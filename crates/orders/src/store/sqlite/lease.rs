@@ -12,7 +12,7 @@ pub(super) const CLAIM: &str = concat!(
      WHERE id = ?1 AND lease_until_ms IS NOT NULL AND (owner = ?2 OR lease_until_ms <= ?4) \
      RETURNING ",
     row::order_columns!(),
-    ", fence, payment_method"
+    ", fence, payment_method, trace"
 );
 pub(super) const EXPIRE: &str = "UPDATE orders SET lease_until_ms = ?1 WHERE id IN \
      (SELECT id FROM orders INDEXED BY orders_unfinished \

@@ -21,11 +21,18 @@ use super::{
 };
 use crate::model::Order;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "orders",
-    sql: include_str!("schema_1.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "orders",
+        sql: include_str!("schema_1.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "traces",
+        sql: include_str!("schema_2.sql"),
+    },
+];
 
 /// Orders in a directory of this machine, in `orders.db`.
 ///

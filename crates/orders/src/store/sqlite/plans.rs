@@ -11,7 +11,10 @@ const BY_LEASE: &str = "SEARCH orders USING COVERING INDEX orders_unfinished (le
 fn plan(sql: &str) -> Vec<String> {
     let connection = Connection::open_in_memory().unwrap();
     connection
-        .execute_batch(include_str!("schema_1.sql"))
+        .execute_batch(concat!(
+            include_str!("schema_1.sql"),
+            include_str!("schema_2.sql")
+        ))
         .unwrap();
     let mut explain = connection
         .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))

@@ -55,8 +55,8 @@ fn insert_key(tx: &Tx<'_>, record: &Record) -> Result<bool, StepError> {
 fn insert_order(tx: &Tx<'_>, record: &Record) -> Result<(), StepError> {
     let mut insert = tx.prepare_cached(
         "INSERT INTO orders (id, customer_id, lines, state, created_ms, updated_ms, version, \
-                             owner, fence, lease_until_ms, payment_method) \
-         VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5, ?6, ?7, ?8, ?9)",
+                             owner, fence, lease_until_ms, payment_method, trace) \
+         VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     insert.execute(params![
         record.id.as_bytes(),
@@ -68,6 +68,7 @@ fn insert_order(tx: &Tx<'_>, record: &Record) -> Result<(), StepError> {
         Recorded::FIRST_FENCE,
         later(tx.now_ms(), record.lease),
         record.new.payment_method.as_str(),
+        record.trace.map(|trace| trace.to_string()),
     ])?;
     Ok(())
 }

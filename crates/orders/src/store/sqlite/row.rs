@@ -2,6 +2,7 @@
 
 use rusqlite::Row;
 use shop_types::{Currency, CustomerId, Money, OrderId, PaymentMethod};
+use watertight_core::TraceContext;
 use watertight_store::StepError;
 
 use crate::model::{FirstEnd, Order, Reason, Rejection, State};
@@ -45,15 +46,18 @@ pub(super) fn order(row: &Row<'_>) -> Result<Order, StepError> {
     })
 }
 
-/// An order with its lease, from [`order_columns`], `fence` and `payment_method`.
+/// An order with its lease, from [`order_columns`], `fence`, `payment_method` and `trace`.
 pub(super) fn claimed(row: &Row<'_>) -> Result<Claimed, StepError> {
     let payment_method: Option<String> = row.get(ORDER_COLUMNS + 1)?;
+    let trace: Option<String> = row.get(ORDER_COLUMNS + 2)?;
     Ok(Claimed {
         order: order(row)?,
         fence: row.get(ORDER_COLUMNS)?,
         payment_method: payment_method
             .map(|text| parsed(PaymentMethod::new(text)))
             .transpose()?,
+        // Nothing that an order depends on: what can't be read is no trace.
+        trace: trace.and_then(|text| TraceContext::parse(text.as_bytes())),
     })
 }
 
