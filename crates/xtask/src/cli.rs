@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Error;
 use crate::workspace::Workspace;
-use crate::{bench, ci, clients, docs, readme, scope, shop, test, tidy};
+use crate::{bench, ci, clients, docs, otlp, readme, scope, shop, test, tidy};
 
 /// Development commands of the Watertight workspace.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ enum Command {
     Ci(ci::Args),
     /// Runs the example clients against a shop and validates its OpenAPI document.
     Clients,
+    /// Sends traces to a receiver that isn't ours, and looks what it has got.
+    Otlp,
     /// Executes the command lines of README.md against a running shop.
     Readme,
     /// Writes the pages that are made from the code: docs/configuration.md.
@@ -113,6 +115,7 @@ impl Cli {
             Command::Test(args) => Ok(test::run(&workspace, &args)),
             Command::Ci(args) => Ok(ci::run(&workspace, &args)),
             Command::Clients => Ok(clients::run(&workspace)),
+            Command::Otlp => Ok(otlp::run(&workspace)),
             Command::Readme => Ok(readme::run(&workspace)),
             Command::Docs => docs::run(&workspace),
             Command::Storm { flags } => Err(shop::exec(&workspace, &["storm"], flags)),

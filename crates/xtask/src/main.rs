@@ -17,6 +17,7 @@ mod clients;
 mod docs;
 mod error;
 mod openapi;
+mod otlp;
 mod process;
 mod readme;
 mod report;
