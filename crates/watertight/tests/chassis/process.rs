@@ -124,6 +124,48 @@ async fn hello_serves_and_ends_in_order() {
 }
 
 #[tokio::test]
+async fn an_absent_collector_costs_traces_and_nothing_else() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let url = format!("http://{}", nobody.unwrap());
+    let mut hello = start(&["--otlp", &url, "--trace-ratio", "100%", "--unready", "0s"]);
+    assert_eq!(greet(hello.listen).await, "hello you");
+    let dropped = r#"traces_dropped_total{reason="unavailable"} 1"#;
+    let metrics = async || crate::common::get(hello.admin, "/metrics", "").await;
+    let counted = async || metrics().await.contains(dropped);
+    testkit::wait_until_async(LIVENESS, counted).await;
+    assert_eq!(greet(hello.listen).await, "hello you");
+    hello.child.signal("TERM");
+    assert_eq!(hello.child.wait(LIVENESS).code(), Some(0));
+    let log = log(hello.dir.path());
+    let told = |line: &&Value| line["message"] == "traces are dropped";
+    assert_eq!(log.iter().filter(told).count(), 1, "{log:?}");
+}
+
+#[tokio::test]
+async fn at_the_end_a_process_sends_what_it_has() {
+    let sink = testkit::otlp::OtlpSink::start();
+    let flags = [
+        "--otlp",
+        &sink.url(),
+        "--trace-ratio",
+        "100%",
+        "--unready",
+        "0s",
+    ];
+    let mut hello = start(&flags);
+    assert_eq!(greet(hello.listen).await, "hello you");
+    hello.child.signal("TERM");
+    assert_eq!(hello.child.wait(LIVENESS).code(), Some(0));
+    let spans = sink.spans();
+    assert_eq!(spans.len(), 1, "{spans:#?}");
+    assert_eq!(spans[0].name, "hello.v1.Greeter/Hello");
+    assert_eq!(
+        spans[0].resource["process.pid"],
+        hello.child.pid().to_string()
+    );
+}
+
+#[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     let mut hello = start(&["--unready", "600000ms"]);
     hello.child.signal("INT");
