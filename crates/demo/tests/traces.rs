@@ -21,7 +21,7 @@ use testkit::{
     wait_until,
 };
 
-/// Each span, as the processes are asked one after the other.
+/// The span of the customer who asks.
 const CALLERS_SPAN: &str = "00f067aa0ba902b7";
 const NO_FAULTS: &str = "{}";
 const ERRORS: &str = r#"{"error_rate": 1.0}"#;

@@ -293,7 +293,7 @@ fn without_a_tracer_spans_are_nothing_but_scopes() {
     request.event("event", asked);
     let span = request.span("part");
     assert_eq!(span.scope().trace(), Some(caller));
-    assert!(request.traced().unwrap().client(|| asked_name()).is_none());
+    assert!(request.traced().unwrap().client(asked_name).is_none());
     let job = request.enter(|| service.job("saga"));
     assert_eq!(job.scope().trace(), Some(caller));
     assert_eq!(service.job("sweep").scope().trace(), None);
