@@ -4,6 +4,8 @@
 //! the job and comes back when the job is done or dropped: a caller that
 //! leaves while it waits has taken nothing, and one that leaves later can't
 //! lose the reader. At most as many jobs as readers are queued.
+//!
+//! A reader that has nothing to do for a moment gives its page cache back.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use watertight_core::Deadline;
 
 use crate::classify;
+use crate::connection;
 use crate::error::{RetryReason, StepError, StoreError};
 use crate::meters::Gauges;
 
@@ -38,6 +41,14 @@ struct Line {
     closed: bool,
 }
 
+/// What a reader thread does next.
+enum Next {
+    Read(Job),
+    /// Nothing came in time.
+    Idle,
+    End,
+}
+
 struct Shared {
     line: Mutex<Line>,
     came: Condvar,
@@ -48,16 +59,28 @@ impl Shared {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self) -> Option<Job> {
+    /// Waits for a job, `idle` at most.
+    fn next(&self, idle: Option<Duration>) -> Next {
+        let until = idle.map(|idle| Instant::now() + idle);
         let mut line = self.line();
         loop {
             if let Some(job) = line.jobs.pop_front() {
-                return Some(job);
+                return Next::Read(job);
             }
             if line.closed {
-                return None;
+                return Next::End;
             }
-            line = self.came.wait(line).unwrap_or_else(PoisonError::into_inner);
+            line = match until {
+                None => self.came.wait(line).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Next::Idle;
+                    }
+                    let waited = self.came.wait_timeout(line, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
     }
 }
@@ -217,24 +240,42 @@ fn serve(mut connection: Connection, shared: &Shared, gauges: &Gauges) {
     if let Err(error) = connection.progress_handler(INSTRUCTIONS_PER_LOOK, Some(late)) {
         tracing::error!(%error, "reads can't be interrupted");
     }
-    while let Some(Job {
+    // Whether there may be something in the page cache; opening read the schema.
+    let mut warm = true;
+    loop {
+        match shared.next(warm.then_some(connection::WARM)) {
+            Next::Read(job) => {
+                read(&connection, &current, job, gauges);
+                warm = true;
+            }
+            Next::Idle => {
+                connection::release(&connection);
+                warm = false;
+            }
+            Next::End => return,
+        }
+    }
+}
+
+/// Runs one job; the permit comes back when all is as before.
+fn read(connection: &Connection, current: &Mutex<Option<Deadline>>, job: Job, gauges: &Gauges) {
+    let Job {
         deadline,
         work,
         permit,
-    }) = shared.next()
-    {
-        gauges.readers_busy.increment(1.0);
-        *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
-        let done = catch_unwind(AssertUnwindSafe(|| work(&connection)));
-        *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        if done.is_err() {
-            tracing::error!("read panicked");
-        }
-        if !connection.is_autocommit() {
-            // A panic left its snapshot open; it would hold up the log.
-            drop(connection.execute_batch("ROLLBACK"));
-        }
-        gauges.readers_busy.decrement(1.0);
-        drop(permit);
+    } = job;
+    let set = |deadline| *current.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
+    gauges.readers_busy.increment(1.0);
+    set(Some(deadline));
+    let done = catch_unwind(AssertUnwindSafe(|| work(connection)));
+    set(None);
+    if done.is_err() {
+        tracing::error!("read panicked");
     }
+    if !connection.is_autocommit() {
+        // A panic left its snapshot open; it would hold up the log.
+        drop(connection.execute_batch("ROLLBACK"));
+    }
+    gauges.readers_busy.decrement(1.0);
+    drop(permit);
 }

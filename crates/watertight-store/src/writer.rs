@@ -9,6 +9,7 @@ use watertight_core::{Clock, Faults};
 
 use crate::batch::{self, Batch};
 use crate::command::Job;
+use crate::connection;
 use crate::error::StoreError;
 use crate::health::Health;
 use crate::inbox::{Inbox, Next};
@@ -47,15 +48,30 @@ impl Writer {
     pub(crate) fn run(mut self, mut inbox: Inbox) {
         self.measure();
         let mut log_bytes = self.look();
+        // Opening has left something in the page cache.
+        let mut warm = true;
         loop {
-            let idle = (log_bytes > 0 || !self.health.is_well()).then_some(IDLE);
+            let tidy = log_bytes == 0 && self.health.is_well();
+            let idle = match (warm, tidy) {
+                (true, _) => Some(connection::WARM),
+                (false, false) => Some(IDLE.saturating_sub(connection::WARM)),
+                (false, true) => None,
+            };
             match inbox.next(idle) {
                 Next::Run(first) => {
                     let jobs = inbox.drain(first, self.batch_commands_max);
                     self.gauges.queue_commands.decrement(count(jobs.len()));
                     log_bytes = self.batch(jobs, log_bytes);
+                    warm = true;
                 }
-                Next::Idle => log_bytes = self.idle(log_bytes),
+                Next::Idle if warm => {
+                    connection::release(&self.connection);
+                    warm = false;
+                }
+                Next::Idle => {
+                    log_bytes = self.idle(log_bytes);
+                    warm = true;
+                }
                 Next::End => break,
             }
         }
