@@ -8,6 +8,9 @@ use tikv_jemallocator::Jemalloc;
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
+/// 4096 is `MALLCTL_ARENAS_ALL`: the sum over all arenas.
+const ALL_ARENAS_KEPT: &str = "stats.arenas.4096.tcache_bytes\0";
+
 /// Two purges of one arena must not take the other's 0 for the setting to
 /// come back to.
 static PURGE: Mutex<()> = Mutex::new(());
@@ -17,13 +20,21 @@ pub(crate) fn held() -> Option<Held> {
     let read = || -> Result<Held> {
         // Its figures are those of the last epoch.
         epoch::advance()?;
+        let allocated: usize = stats::allocated::read()?;
         Ok(Held {
-            allocated: stats::allocated::read()?,
+            allocated: allocated.saturating_sub(kept_by_threads()),
             active: stats::active::read()?,
             resident: stats::resident::read()?,
         })
     };
     read().ok()
+}
+
+/// Freed objects that threads keep for their next allocations. jemalloc counts
+/// them as allocated, though the program has given them back: some hundred KiB
+/// that depend on which thread freed last.
+fn kept_by_threads() -> usize {
+    ALL_ARENAS_KEPT.name().read().unwrap_or(0)
 }
 
 /// How many arenas there are.
