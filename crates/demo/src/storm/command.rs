@@ -16,8 +16,9 @@ const PAGE: &str = "docs/results/storm.md";
 /// Of a short run's requests, this part comes on top before the first that counts.
 const WARM_UP: usize = 4;
 
-/// Where memory is judged, caches must be full by then: the page caches of a
-/// service's store take 3 MiB, which a part of the orders doesn't fill.
+/// Where memory is judged, the processes must have been through all of it once:
+/// what takes its size from the busiest moment (tables, buffers of connections)
+/// has it by then.
 fn warm_up(requests: usize) -> usize {
     if requests >= MEMORY_FROM {
         requests
@@ -35,6 +36,9 @@ pub(crate) struct StormArgs {
     /// Requests a second
     #[arg(long, default_value_t = 2_500, value_parser = clap::value_parser!(u32).range(10..=20_000))]
     rps: u32,
+    /// Requests before the first that counts; without it, as many, or fewer if memory isn't judged
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    warm_up: Option<u32>,
     /// Runs of the same requests whose clients wait, to compare memory with
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
     baselines: u32,
@@ -91,9 +95,10 @@ async fn all(args: &StormArgs, console: &Console) -> Result<StormReport, DemoErr
         }
     }
     let seed = seed(args.seed);
-    let requests = usize::try_from(args.requests).unwrap_or(usize::MAX);
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let requests = count(args.requests);
     let load = Load {
-        warm_up: warm_up(requests),
+        warm_up: args.warm_up.map_or_else(|| warm_up(requests), count),
         requests,
         rps: f64::from(args.rps),
         seed,

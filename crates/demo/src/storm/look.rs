@@ -181,6 +181,21 @@ impl Memory {
         Ok(memory)
     }
 
+    /// The smaller of two looks, process by process.
+    pub(super) fn least(mut self, other: &Self) -> Self {
+        let pairs = [
+            (&mut self.allocated, &other.allocated),
+            (&mut self.rss, &other.rss),
+        ];
+        for (mine, others) in pairs {
+            for (name, &bytes) in others {
+                let least = mine.entry(name).or_insert(bytes);
+                *least = least.min(bytes);
+            }
+        }
+        self
+    }
+
     /// The process that has grown most since `before`: allocated bytes, in
     /// parts of what there was. `None` if nobody knows.
     pub(super) fn allocated_ratio(&self, before: &Self) -> Option<f64> {
@@ -239,5 +254,8 @@ mod tests {
         assert_eq!(ratio, Some(1.1));
         assert_eq!(Memory::default().allocated_ratio(&memory(1.0, 1.0)), None);
         assert_eq!(memory(1.0, 1.0).rss_sum(), 7.0);
+        let least = memory(3.0, 2.0).least(&memory(1.0, 5.0));
+        assert_eq!(least.allocated, memory(1.0, 2.0).allocated);
+        assert_eq!(Memory::default().least(&least).allocated, least.allocated);
     }
 }

@@ -33,11 +33,13 @@ pub(super) const LIVE_MAX: Duration = Duration::from_secs(1);
 /// How long jobs may go on after that.
 const JOBS_MAX: Duration = Duration::from_secs(60);
 
-/// Before memory is looked at.
-const SETTLE: Duration = Duration::from_millis(500);
+/// Between two looks at memory: longer than a connection of a store keeps its
+/// page cache, and no part of a second, at which sweeps come.
+pub(super) const LOOK_PERIOD: Duration = Duration::from_millis(430);
 
-/// How often allocated bytes are looked at until they are back.
-const LOOKS: usize = 10;
+/// How often memory is looked at, before the storm and after it; the smallest
+/// figure of each process counts, since sweeps allocate between times too.
+pub(super) const LOOKS: usize = 7;
 
 /// Rounds of resolving unknown outcomes, a minute each at most.
 const RESOLVES_MAX: usize = 10;
@@ -61,6 +63,8 @@ pub(super) const ALLOCATED_MAX: f64 = 1.02;
 /// How a shop was afterwards.
 #[derive(Debug, Default)]
 pub(super) struct Ran {
+    /// Requests before the first that counts.
+    pub(super) warm_up: usize,
     pub(super) counts: Counts,
     /// From when the last client had left until no task of a request was there;
     /// [`LIVE_MAX`] if some still were.
@@ -104,7 +108,10 @@ pub(super) async fn run(load: Load, console: &Console) -> Result<Ran, DemoError>
         seed: load.seed,
     })
     .await?;
-    let mut ran = Ran::default();
+    let mut ran = Ran {
+        warm_up: load.warm_up,
+        ..Ran::default()
+    };
     let outcome = weather(&stage, load, &mut ran).await;
     let stopped = stage.close().await;
     outcome?;
@@ -114,8 +121,7 @@ pub(super) async fn run(load: Load, console: &Console) -> Result<Ran, DemoError>
 
 async fn weather(stage: &Stage, load: Load, ran: &mut Ran) -> Result<(), DemoError> {
     stage.seed().await?;
-    let supervisor = &stage.supervisor;
-    let admin = Admin::new(&stage.scope, supervisor.plan());
+    let admin = Admin::new(&stage.scope, stage.supervisor.plan());
     // Before any client came: whatever more there is later came with them.
     let rest = look::tasks(&admin).await?;
     let mut visits = Visits::new(load.seed);
@@ -123,8 +129,7 @@ async fn weather(stage: &Stage, load: Load, ran: &mut Ran) -> Result<(), DemoErr
     send(stage, warm, load).await?;
     let quiet = |now: &AllTasks| look::of_requests(now, &rest) + look::jobs(now, &rest) == 0;
     look::until(stage, &admin, JOBS_MAX, quiet).await?;
-    look::rest(stage, SETTLE).await?;
-    ran.before = Memory::look(supervisor, &admin).await?;
+    ran.before = memory(stage, &admin).await?;
 
     let begin = Instant::now();
     ran.counts = send(stage, visits.take(load.requests), load).await?;
@@ -139,18 +144,21 @@ async fn weather(stage: &Stage, load: Load, ran: &mut Ran) -> Result<(), DemoErr
     ran.orphans = look::sum(&now, |tasks: &Tasks| tasks.orphans);
     ran.dead = look::sum(&now, |tasks| tasks.dead);
     ran.stragglers = look::sum(&now, |tasks| tasks.stragglers);
-    for _ in 0..LOOKS {
-        look::rest(stage, SETTLE).await?;
-        ran.after = Memory::look(supervisor, &admin).await?;
-        let ratio = ran.after.allocated_ratio(&ran.before);
-        if ratio.is_none_or(|ratio| ratio <= ALLOCATED_MAX) {
-            break;
-        }
-    }
+    ran.after = memory(stage, &admin).await?;
     // What is unknown is resolved by repeating it; the provider needn't be slow
     // for that.
     admin.calm().await?;
     verify(stage, ran).await
+}
+
+/// What the processes keep when they have nothing to do.
+async fn memory(stage: &Stage, admin: &Admin) -> Result<Memory, DemoError> {
+    let mut least = Memory::default();
+    for _ in 0..LOOKS {
+        look::rest(stage, LOOK_PERIOD).await?;
+        least = least.least(&Memory::look(&stage.supervisor, admin).await?);
+    }
+    Ok(least)
 }
 
 /// Sends clients until the last one is gone.

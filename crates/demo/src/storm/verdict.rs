@@ -22,6 +22,8 @@ const SPREAD_MIN: f64 = 0.01;
 /// The last line of `demo storm --json`.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct StormReport {
+    /// Requests before the first that counts.
+    pub(super) warm_up: usize,
     pub(super) requests: u64,
     pub(super) cancelled: u64,
     pub(super) answered: u64,
@@ -78,6 +80,7 @@ impl StormReport {
         let (rss_ratio, rss_spread) = rss(storm, without).unzip();
         let ratio = storm.after.allocated_ratio(&storm.before);
         let mut report = Self {
+            warm_up: storm.warm_up,
             requests,
             cancelled: sum(|count| count.cancelled),
             answered: sum(|count| count.answered),
