@@ -177,7 +177,7 @@ async fn survives(point: &str) {
 
 macro_rules! crash_points {
     ($($name:ident = $point:literal),* $(,)?) => {$(
-        #[tokio::test(flavor = "multi_thread")]
+        #[watertight::test(flavor = "multi_thread")]
         async fn $name() {
             survives($point).await;
         }
@@ -197,7 +197,7 @@ crash_points!(
 );
 
 /// Dies while a confirmed order is being cancelled.
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_cancellation_survives_too() {
     for point in ["orders.refund.replied", "orders.release.replied"] {
         let (dir, fake) = (testkit::temp_dir(), Fake::new(1_000));
@@ -220,7 +220,7 @@ async fn a_cancellation_survives_too() {
 }
 
 /// Killed from outside at any moment, under load.
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_process_that_is_killed_leaves_nothing_half_done() {
     let (dir, fake) = (testkit::temp_dir(), Fake::new(1_000));
     let fakes = fake.serve().await;
@@ -248,7 +248,7 @@ async fn a_process_that_is_killed_leaves_nothing_half_done() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_second_process_on_the_same_directory_is_turned_away() {
     let (dir, fake) = (testkit::temp_dir(), Fake::new(1_000));
     let fakes = fake.serve().await;

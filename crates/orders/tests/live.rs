@@ -31,7 +31,7 @@ async fn metrics(admin: SocketAddr) -> String {
     answer
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn jobs_and_watchers_are_bounded_anew_without_a_restart() {
     let dir = testkit::temp_dir();
     write(dir.path(), "[orders]\njobs_max = 16\nwatchers_max = 0\n");

@@ -53,7 +53,7 @@ fn sqlite() -> Backend {
 /// Makes a test of a function of a backend.
 macro_rules! conformance {
     ($($name:ident),* $(,)?) => {$(
-        #[tokio::test]
+        #[watertight::test]
         async fn $name() {
             for (name, backend) in BACKENDS {
                 eprintln!("backend {name}");

@@ -117,7 +117,7 @@ impl Backend {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_intent_is_written_down_as_it_is_decided() {
     on_each(async |backend| {
         let order = OrderId::at(1);
@@ -133,7 +133,7 @@ async fn an_intent_is_written_down_as_it_is_decided() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_refusal_writes_nothing() {
     on_each(async |backend| {
         let order = OrderId::at(1);
@@ -149,7 +149,7 @@ async fn a_refusal_writes_nothing() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn every_field_comes_back() {
     on_each(async |backend| {
         let order = OrderId::at(1);
@@ -192,7 +192,7 @@ async fn every_field_comes_back() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_tombstone_has_no_amount() {
     on_each(async |backend| {
         let order = OrderId::at(1);
@@ -208,7 +208,7 @@ async fn a_tombstone_has_no_amount() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn who_is_late_conflicts_and_books_nothing() {
     on_each(async |backend| {
         let order = OrderId::at(1);
@@ -225,7 +225,7 @@ async fn who_is_late_conflicts_and_books_nothing() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_payment_that_cannot_be_is_refused() {
     on_each(async |backend| {
         let order = OrderId::at(1);
@@ -253,7 +253,7 @@ async fn a_payment_that_cannot_be_is_refused() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn of_fifty_twins_one_begins() {
     on_each(async |backend| {
         let order = OrderId::at(1);
@@ -275,7 +275,7 @@ async fn of_fifty_twins_one_begins() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn pages_cover_everything_once_in_order() {
     on_each(async |backend| {
         let mut orders: Vec<_> = (1..=25).map(OrderId::at).collect();
@@ -296,7 +296,7 @@ async fn pages_cover_everything_once_in_order() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn standing_intents_are_walked_oldest_first() {
     on_each(async |backend| {
         let (first, second, third) = (OrderId::at(9), OrderId::at(5), OrderId::at(1));
@@ -323,7 +323,7 @@ async fn standing_intents_are_walked_oldest_first() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn pruning_is_bounded_and_keeps_the_sums() {
     on_each(async |backend| {
         let held = OrderId::at(100);
@@ -371,7 +371,7 @@ async fn pruning_is_bounded_and_keeps_the_sums() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn sums_may_exceed_sixty_four_bits() {
     on_each(async |backend| {
         let most = payments::AMOUNT_MAX;
@@ -399,7 +399,7 @@ async fn sums_may_exceed_sixty_four_bits() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_is_in_doubt_is_listed_when_it_is_due_and_kept() {
     on_each(async |backend| {
         let order = OrderId::at(1);
@@ -442,7 +442,7 @@ async fn what_is_in_doubt_is_listed_when_it_is_due_and_kept() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_was_answered_survives_a_restart() {
     on_each(async |backend| {
         let order = OrderId::at(1);

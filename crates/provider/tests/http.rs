@@ -93,7 +93,7 @@ fn error(word: &str) -> Value {
     json!({ "error": word })
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn money_is_held_taken_and_returned_once() {
     let stub = Stub::start().await;
     let held = json!({
@@ -126,7 +126,7 @@ async fn money_is_held_taken_and_returned_once() {
     assert_eq!(late, (409, error("captured")));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn refusals_have_their_codes() {
     let stub = Stub::start().await;
     let mut declined = ask("d", 5);
@@ -159,7 +159,7 @@ async fn refusals_have_their_codes() {
     assert_eq!(more, (409, error("mismatch")));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn nonsense_is_refused_and_leaves_nothing() {
     let stub = Stub::start().await;
     let with = |field: &str, value: Value| {
@@ -192,7 +192,7 @@ async fn nonsense_is_refused_and_leaves_nothing() {
     assert_eq!(ledger, json!({"authorizations": [], "next": null}));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_ledger_has_pages_and_survives_a_restart() {
     let stub = Stub::start().await;
     for n in 0..5 {
@@ -222,7 +222,7 @@ async fn the_ledger_has_pages_and_survives_a_restart() {
     assert_eq!(seen, [0, 1, 2, 3, 4]);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn each_listener_has_faults_of_its_own_over_one_ledger() {
     let stub = Stub::start().await;
     let (bad, good) = (stub.endpoint(0), stub.endpoint(1));
@@ -264,7 +264,7 @@ async fn each_listener_has_faults_of_its_own_over_one_ledger() {
     assert_eq!(nonsense.0, 400);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_lost_reply_breaks_off_after_the_work() {
     let stub = Stub::start().await;
     stub.faults(json!({"lost_reply_rate": 1.0})).await;
@@ -277,7 +277,7 @@ async fn a_lost_reply_breaks_off_after_the_work() {
     assert_eq!(stub.get("/v1/authorizations/l").await.0, 200);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_late_reply_comes_after_the_work() {
     let stub = Stub::start().await;
     stub.faults(json!({"late_rate": 1.0, "late_ms": 60_000}))
@@ -294,7 +294,7 @@ async fn a_late_reply_comes_after_the_work() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_hanging_listener_does_nothing_and_says_nothing() {
     let stub = Stub::start().await;
     stub.faults(json!({"hang": true})).await;
@@ -315,7 +315,7 @@ async fn patiently<T>(call: impl Future<Output = T>) -> Result<T, watertight::Cl
     scope.run(call).await
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn lies_are_told_on_request_only() {
     let stub = Stub::start().await;
     for reference in ["one", "two"] {
@@ -347,7 +347,7 @@ async fn lies_are_told_on_request_only() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_captures_at_once_take_the_money_once() {
     let stub = Stub::start().await;
     stub.post("/v1/authorizations", ask("c", 5)).await;

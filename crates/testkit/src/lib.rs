@@ -13,7 +13,7 @@ pub mod wire;
 
 pub use binary::{binary, example};
 pub use child::ChildGuard;
-pub use leaks::assert_no_leaks;
+pub use leaks::{assert_no_leaks, assert_no_leaks_alone};
 pub use log::log_lines;
 pub use tempfile::TempDir;
 pub use time::{at_once, let_pass, within};

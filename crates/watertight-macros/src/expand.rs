@@ -109,7 +109,7 @@ mod tests {
             .contains("generic")
         );
         let twice = quote!(
-            #[tokio::test]
+            #[some_runtime::test]
             async fn f() {}
         );
         assert!(said(twice).contains("already"));

@@ -74,7 +74,7 @@ async fn goes_back(whose: &str, full: usize) {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_store_that_is_idle_keeps_no_pages() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open("cache", Options::new(dir.path()), MIGRATIONS).unwrap();

@@ -159,7 +159,7 @@ fn look(asked: u8, reloader: &Reloader, tls: Option<&Tls>) {
 mod tests {
     use super::*;
 
-    #[tokio::test]
+    #[watertight::test]
     #[expect(clippy::disallowed_methods, reason = "the test joins it")]
     async fn what_is_asked_during_a_look_is_done_once_after_it() {
         let (wake, woken) = sync_channel(1);

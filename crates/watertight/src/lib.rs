@@ -27,6 +27,10 @@
 //!    drain up to `--drain` → cancel scopes → shutdown hooks → stragglers
 //!    are named in the log. A second signal ends the process at once.
 
+// `#[watertight::test]` names the crate as everybody else would.
+#[cfg(test)]
+extern crate self as watertight;
+
 mod admin;
 mod alloc;
 mod app;

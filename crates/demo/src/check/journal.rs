@@ -256,7 +256,7 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    #[watertight::test]
     async fn what_was_appended_is_there_and_a_torn_line_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.jsonl");

@@ -31,7 +31,7 @@ async fn faked() -> (Running, Running) {
     (fake, gateway)
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn each_end_of_an_order_has_its_answer() {
     let (_fake, gateway) = faked().await;
     for (key, status, slug, reason) in [
@@ -76,7 +76,7 @@ async fn each_end_of_an_order_has_its_answer() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn each_refusal_has_its_answer_and_hides_what_is_behind() {
     let (_fake, gateway) = faked().await;
     for (key, status, slug, after) in [
@@ -134,7 +134,7 @@ async fn each_refusal_has_its_answer_and_hides_what_is_behind() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn silence_is_a_504_that_says_the_outcome_is_unknown() {
     let (_fake, gateway) = faked().await;
     let short = [("x-request-timeout", "300")];
@@ -149,7 +149,7 @@ async fn silence_is_a_504_that_says_the_outcome_is_unknown() {
     assert_eq!(read.header("retry-after"), Some("3"));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn services_that_are_not_there_are_unavailable() {
     let gateway = start_gateway(NOWHERE, NOWHERE, &[]).await;
     let get = |path: &'static str| ask_get(gateway.addr(), path);
@@ -170,7 +170,7 @@ async fn ask_get(addr: SocketAddr, path: &str) -> Answer {
     ask(addr, &request("GET", path, &[], b"")).await
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn large_answers_are_compressed_for_those_who_ask() {
     let (_fake, gateway) = faked().await;
     let gzip = [("accept-encoding", "gzip")];
@@ -184,7 +184,7 @@ async fn large_answers_are_compressed_for_those_who_ask() {
     assert_eq!(plain.header("content-encoding"), None);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn who_accepts_nothing_there_is_still_learns_what_became_of_it() {
     let (_fake, gateway) = faked().await;
     for accepted in [
@@ -202,7 +202,7 @@ async fn who_accepts_nothing_there_is_still_learns_what_became_of_it() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_reader_that_stops_reading_gets_no_more_than_fits() {
     let (fake, made) = fake::start_counted().await;
     let patience = ["--write-stall-timeout", "3s"];

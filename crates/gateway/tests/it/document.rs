@@ -22,7 +22,7 @@ fn filled(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn routes_and_document_are_the_same() {
     let gateway = start_gateway(NOWHERE, NOWHERE, &[]).await;
     let document = document();
@@ -129,7 +129,7 @@ fn references_lead_somewhere() {
     look(&document, &document);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn pages_bring_everything_they_need() {
     let gateway = start_gateway(NOWHERE, NOWHERE, &[]).await;
     let get = |path: &str, accept: &str| {

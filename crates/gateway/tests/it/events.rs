@@ -56,7 +56,7 @@ async fn pending(shop: &Shop, key: &str) -> String {
     shop.place_pending(key, &order(&[("tea", 1)])).await
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_watch_sees_the_end_and_comes_back_to_nothing() {
     let shop = Shop::stocked().await;
     let path = pending(&shop, "k").await;
@@ -92,7 +92,7 @@ async fn a_watch_sees_the_end_and_comes_back_to_nothing() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_was_seen_is_not_sent_again() {
     let shop = Shop::stocked().await;
     let path = pending(&shop, "k").await;
@@ -113,7 +113,7 @@ async fn what_was_seen_is_not_sent_again() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn silence_is_broken_and_ends() {
     let flags = ["--events-heartbeat", "50ms", "--events-idle", "400ms"];
     let shop = Shop::with(&flags, &[]).await.stock().await;
@@ -134,7 +134,7 @@ async fn silence_is_broken_and_ends() {
     assert!(stream.event().await.is_none());
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn streams_are_bounded_and_come_back_when_readers_leave() {
     let shop = Shop::with(&["--events-max", "2"], &["--watchers-max", "2"])
         .await
@@ -158,7 +158,7 @@ async fn streams_are_bounded_and_come_back_when_readers_leave() {
     drop(second);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_server_that_goes_away_says_so() {
     let shop = Shop::stocked().await;
     let path = pending(&shop, "k").await;
@@ -177,7 +177,7 @@ async fn a_server_that_goes_away_says_so() {
     assert!(stragglers.is_empty(), "{stragglers}");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_watch_outlives_the_deadline_of_its_request() {
     let flags = ["--request-timeout", "700ms", "--events-heartbeat", "200ms"];
     let shop = Shop::with(&flags, &[]).await.stock().await;

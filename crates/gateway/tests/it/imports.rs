@@ -34,7 +34,7 @@ async fn acknowledged(conn: &mut Conn) -> Value {
     said.remove(0)
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn rows_are_taken_once_per_import() {
     let shop = Shop::start().await;
     let rows: String = (0..2_500)
@@ -62,7 +62,7 @@ async fn rows_are_taken_once_per_import() {
     assert_eq!(lines(&empty.body)[0]["done"], true);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn bad_rows_are_named_and_the_others_go_on() {
     let shop = Shop::start().await;
     let long = format!("{{\"sku\":\"{}\"}}\n", "x".repeat(17 * 1024));
@@ -116,7 +116,7 @@ async fn bad_rows_are_named_and_the_others_go_on() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn only_the_first_thousand_bad_rows_are_named() {
     let shop = Shop::start().await;
     let body = "bad\n".repeat(2_100) + &row("tea", 1);
@@ -134,7 +134,7 @@ async fn only_the_first_thousand_bad_rows_are_named() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn steps_are_acknowledged_while_the_body_is_sent() {
     let shop = Shop::start().await;
     let mut conn = Conn::open(shop.addr()).await;
@@ -156,7 +156,7 @@ async fn steps_are_acknowledged_while_the_body_is_sent() {
     assert_eq!(acknowledged(&mut conn).await["done"], true);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_import_that_is_cut_has_taken_what_was_acknowledged() {
     let shop = Shop::start().await;
     for (n, rest) in [
@@ -199,7 +199,7 @@ async fn an_import_that_is_cut_has_taken_what_was_acknowledged() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_body_that_breaks_the_protocol_breaks_the_import() {
     let shop = Shop::start().await;
     let mut conn = Conn::open(shop.addr()).await;
@@ -223,7 +223,7 @@ async fn a_body_that_breaks_the_protocol_breaks_the_import() {
     assert_eq!(shop.received("tea").await, 1_000);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_inventory_that_goes_away_ends_the_import() {
     let shop = Shop::start().await;
     let addr = shop.addr();
@@ -241,7 +241,7 @@ async fn an_inventory_that_goes_away_ends_the_import() {
     assert_eq!(conn.read.try_chunk().await, Err(()));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn imports_are_named_typed_and_bounded() {
     let shop = Shop::with(&["--imports-max", "1"], &[]).await;
     let (ndjson, id) = (("content-type", "application/x-ndjson"), ("import-id", "i"));
@@ -300,7 +300,7 @@ async fn imports_are_named_typed_and_bounded() {
     assert_eq!(slow.answer().await.status(), 504);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn acknowledgments_are_not_held_back_by_compression() {
     let shop = Shop::start().await;
     let headers = [
@@ -318,7 +318,7 @@ async fn acknowledgments_are_not_held_back_by_compression() {
     assert_eq!(lines(&answer.body).len(), 3);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_body_that_goes_silent_ends_the_import() {
     let flags = ["--body-idle-timeout", "100ms"];
     let shop = Shop::with(&flags, &[]).await;
@@ -335,7 +335,7 @@ async fn a_body_that_goes_silent_ends_the_import() {
     assert_eq!(shop.received("tea").await, 1_000);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_step_is_tried_again_under_the_same_id() {
     for (refused, status) in [(2, 200), (9, 503)] {
         let (fake, seen) = fake_inventory::start(refused).await;
@@ -356,7 +356,7 @@ async fn a_step_is_tried_again_under_the_same_id() {
 
 /// The names of steps are kept by inventory: if they meant other rows in another
 /// gateway, a repeated import would be counted twice.
-#[tokio::test]
+#[watertight::test]
 async fn a_body_is_cut_into_the_same_steps_by_every_gateway() {
     let flags = args("gateway", None, &["--import-chunk-rows", "10"]);
     let refused = gateway::build(App::new("gateway", flags))
@@ -381,7 +381,7 @@ async fn a_body_is_cut_into_the_same_steps_by_every_gateway() {
 }
 
 /// Its whole time bounds an import, not the time until its first acknowledgment.
-#[tokio::test]
+#[watertight::test]
 async fn an_import_that_goes_on_for_too_long_is_broken_off() {
     let shop = Shop::with(&["--import-timeout", "2s"], &[]).await;
     let (mut conn, taken) = loop {
@@ -419,7 +419,7 @@ async fn an_import_that_goes_on_for_too_long_is_broken_off() {
     assert_eq!(shop.received("tea").await, 1_000);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_import_id_stands_for_its_body() {
     let shop = Shop::start().await;
     let (tea, jam) = (row("tea", 1), row("jam", 5));
@@ -454,7 +454,7 @@ async fn an_import_id_stands_for_its_body() {
 }
 
 /// After an acknowledgment, a refusal is the last line, and the stream breaks.
-#[tokio::test]
+#[watertight::test]
 async fn a_body_that_differs_later_ends_with_the_refusal() {
     let shop = Shop::start().await;
     let same = row("tea", 1).repeat(1_000);

@@ -28,7 +28,7 @@ fn fields(problem: &Value) -> Vec<&str> {
         .collect()
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn bodies_that_are_no_order() {
     let shop = Shop::start().await;
     let text =
@@ -86,7 +86,7 @@ async fn bodies_that_are_no_order() {
     assert_eq!(shop.get("/v1/orders").await.json(), json!({"orders": []}));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn headers_that_are_missing_or_bad() {
     let shop = Shop::start().await;
     let body = order(&[("tea", 1)]).to_string();
@@ -138,7 +138,7 @@ async fn headers_that_are_missing_or_bad() {
     assert_eq!(answer.status(), 431);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn bodies_over_a_mebibyte_are_refused() {
     let shop = Shop::start().await;
     let mut conn = Conn::open(shop.addr()).await;
@@ -167,7 +167,7 @@ async fn bodies_over_a_mebibyte_are_refused() {
         .problem(400, "malformed-request");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn unknown_paths_and_wrong_methods() {
     let shop = Shop::start().await;
     for path in [
@@ -224,7 +224,7 @@ async fn unknown_paths_and_wrong_methods() {
         .problem(404, "sku-not-found");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_body_that_trickles_meets_the_deadline() {
     let shop = Shop::start().await;
     let mut conn = Conn::open(shop.addr()).await;
@@ -245,7 +245,7 @@ async fn a_body_that_trickles_meets_the_deadline() {
     assert_eq!(answer.status(), 504);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn expectations_and_pipelines_are_answered_in_order() {
     let shop = Shop::stocked().await;
     let body = order(&[("tea", 1)]).to_string();
@@ -273,7 +273,7 @@ async fn expectations_and_pipelines_are_answered_in_order() {
     assert_eq!(conn.answer().await.json()["sku"], "jam");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn browsers_of_other_origins_are_let_in_only_if_named() {
     let shop = Shop::start().await;
     let origin = [("origin", "https://shop.example")];

@@ -13,7 +13,7 @@ const MIB: u64 = 1024 * 1024;
 /// What an import may add to the gateway's memory.
 const GROWTH_MAX: u64 = 16 * MIB;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_import_needs_no_more_memory_than_a_small_one() {
     let shop = Shop::start().await;
     let dir = testkit::temp_dir();

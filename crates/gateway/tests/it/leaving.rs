@@ -23,7 +23,7 @@ fn place(key: &str) -> Vec<u8> {
     request("POST", "/v1/orders", &headers, body.as_bytes())
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_caller_that_leaves_ends_the_call_behind_the_gateway() {
     let orders = fake::start().await;
     let gateway = start_gateway(&orders.url(), "http://127.0.0.1:1", &[]).await;
@@ -46,7 +46,7 @@ async fn a_caller_that_leaves_ends_the_call_behind_the_gateway() {
     assert!(orders.shutdown().await.is_empty());
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_order_that_is_recorded_goes_on_without_its_caller() {
     let shop = Shop::stocked().await;
     shop.provider_hangs(true).await;
@@ -76,7 +76,7 @@ async fn an_order_that_is_recorded_goes_on_without_its_caller() {
     assert_eq!((&stock["sold"], &stock["reserved"]), (&json!(2), &json!(0)));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_reader_of_events_that_leaves_ends_its_watch_in_both() {
     let shop = Shop::stocked().await;
     let path = shop.place_pending("k", &order(&[("tea", 1)])).await;
@@ -95,4 +95,5 @@ async fn a_reader_of_events_that_leaves_ends_its_watch_in_both() {
     in_flight(&shop.gateway, 0).await;
     in_flight(&shop.orders, 0).await;
     shop.provider_hangs(false).await;
+    shop.end().await;
 }

@@ -5,7 +5,7 @@ use testkit::{LIVENESS, wait_until_async};
 
 use crate::shop::{Shop, order, paid_with};
 
-#[tokio::test]
+#[watertight::test]
 async fn an_order_is_placed_once_per_key() {
     let shop = Shop::stocked().await;
     let first = shop.place("key-1", &order(&[("tea", 2), ("jam", 1)])).await;
@@ -30,7 +30,7 @@ async fn an_order_is_placed_once_per_key() {
     assert_eq!(shop.get(&path).await.json(), placed);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn refused_orders_say_why_and_where_they_are() {
     let shop = Shop::stocked().await;
     for (key, body, status, slug, reason) in [
@@ -71,7 +71,7 @@ async fn refused_orders_say_why_and_where_they_are() {
     assert_eq!(shop.get(path).await.json()["id"], problem["order_id"]);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_order_whose_time_runs_out_is_pending_and_goes_on() {
     let shop = Shop::stocked().await;
     let path = shop.place_pending("slow", &order(&[("tea", 1)])).await;
@@ -99,7 +99,7 @@ async fn an_order_whose_time_runs_out_is_pending_and_goes_on() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn readers_that_have_it_get_304() {
     let shop = Shop::stocked().await;
     let placed = shop.place("k", &order(&[("tea", 1)])).await;
@@ -132,7 +132,7 @@ async fn readers_that_have_it_get_304() {
     assert_ne!(before.header("etag"), after.header("etag"));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn pages_follow_each_other_to_the_end() {
     let shop = Shop::stocked().await;
     let mut placed = Vec::new();

@@ -115,7 +115,7 @@ impl Process {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_reload_changes_how_many_streams_and_imports_there_may_be() {
     let fake = fake::start().await;
     let gateway = Process::start("[gateway]\nevents_max = 1\nimports_max = 1\n", &fake.url());

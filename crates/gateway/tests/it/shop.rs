@@ -78,6 +78,22 @@ impl Shop {
         self
     }
 
+    /// Ends all of them in order; none leaves a task behind.
+    pub(crate) async fn end(self) {
+        let Self {
+            gateway,
+            orders,
+            inventory,
+            provider,
+            _payments: payments,
+            _dir,
+        } = self;
+        for service in [gateway, orders, payments, inventory, provider] {
+            let stragglers = service.shutdown().await;
+            assert!(stragglers.is_empty(), "{stragglers}");
+        }
+    }
+
     pub(crate) fn addr(&self) -> SocketAddr {
         self.gateway.addr()
     }

@@ -20,7 +20,7 @@ async fn until(shop: &Shop, count: usize) -> Vec<Value> {
     lines(shop)
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn each_end_has_a_line_with_its_trace() {
     let shop = Shop::start().await;
     let mut request = Request::new(order("k", &[("tea", 2)]));
@@ -52,7 +52,7 @@ async fn each_end_has_a_line_with_its_trace() {
     assert_eq!(lines.len(), 3, "{lines:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn an_order_has_its_line_though_its_caller_left() {
     let shop = Shop::start().await;
     shop.fake.hold(Call::Authorize);
@@ -66,7 +66,7 @@ async fn an_order_has_its_line_though_its_caller_left() {
     assert_eq!(lines[0]["order"], shop.all().await[0].id.as_str());
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn an_audit_that_can_not_be_written_holds_nothing_up() {
     let shop = Shop::start().await;
     // A directory in its place: no line can be written, by root neither.

@@ -2,7 +2,7 @@
 
 use super::shop::*;
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_caller_that_hangs_up_after_the_record_changes_nothing() {
     let shop = Shop::start().await;
     shop.fake.hold(Call::Authorize);
@@ -18,7 +18,7 @@ async fn a_caller_that_hangs_up_after_the_record_changes_nothing() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_full_service_says_when_to_come_back() {
     let shop = Shop::start_with(&["--jobs-max", "1"]).await;
     shop.fake.hold(Call::Authorize);
@@ -44,7 +44,7 @@ async fn a_full_service_says_when_to_come_back() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_message_beyond_four_mebibytes_is_refused() {
     let shop = Shop::start().await;
     let mut huge = order("k", &[("tea", 1)]);
@@ -59,7 +59,7 @@ async fn a_message_beyond_four_mebibytes_is_refused() {
     shop.place(order("k", &[("tea", 1)])).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn negative_and_malformed_timeouts_are_refused_and_absurd_ones_cut_down() {
     let shop = Shop::start().await;
     for bad in ["-1S", "S", "1", "1x", "123456789S"] {

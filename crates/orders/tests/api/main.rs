@@ -4,8 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it can't go on")]
 
 mod audit;
+mod deadlines;
 #[path = "../common/fake.rs"]
-#[expect(dead_code, reason = "each test uses a part of it")]
 mod fake;
 mod limits;
 mod placing;

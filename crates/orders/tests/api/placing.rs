@@ -2,7 +2,7 @@
 
 use super::shop::*;
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn an_order_is_placed_read_and_listed() {
     let shop = Shop::start().await;
     let placed = shop
@@ -28,7 +28,7 @@ async fn an_order_is_placed_read_and_listed() {
     shop.orders.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_saga_works_in_the_trace_of_the_request_that_began_it() {
     let shop = Shop::start().await;
     let mut request = Request::new(order("k", &[("tea", 2)]));
@@ -47,7 +47,7 @@ async fn a_saga_works_in_the_trace_of_the_request_that_began_it() {
     shop.orders.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn bad_orders_name_each_field_and_leave_no_trace() {
     let shop = Shop::start().await;
     let many: Vec<_> = (0..101).map(|i| (format!("sku{i}"), 1)).collect();
@@ -83,7 +83,7 @@ async fn bad_orders_name_each_field_and_leave_no_trace() {
     shop.nothing_happened().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn orders_for_what_can_not_be_are_recorded_and_answered_the_same_each_time() {
     let shop = Shop::start().await;
     for (key, lines, reason, field) in [
@@ -123,7 +123,7 @@ async fn orders_for_what_can_not_be_are_recorded_and_answered_the_same_each_time
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn refusals_of_the_shop_are_answers_with_the_order() {
     let shop = Shop::start().await;
     let sold_out = shop
@@ -151,7 +151,7 @@ async fn refusals_of_the_shop_are_answers_with_the_order() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_reservation_that_is_lost_after_the_payment_is_refunded() {
     let shop = Shop::start().await;
     shop.fake.hold(Call::Commit);
@@ -174,7 +174,7 @@ async fn a_reservation_that_is_lost_after_the_payment_is_refunded() {
     assert_eq!((books.captures, books.refunds), (1, 1));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn lost_messages_on_the_wire_cost_nothing_but_time() {
     let shop = Shop::start().await;
     for call in [Call::Reserve, Call::Authorize, Call::Capture, Call::Commit] {
@@ -188,7 +188,7 @@ async fn lost_messages_on_the_wire_cost_nothing_but_time() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn cancelling_works_at_any_time_and_twice() {
     let shop = Shop::start().await;
     // After the capture: a refund.
@@ -224,7 +224,7 @@ async fn cancelling_works_at_any_time_and_twice() {
     assert_error(&status, Code::NotFound, "ORDER_NOT_FOUND");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_repeat_is_the_first_answer_byte_for_byte_also_after_a_cancellation() {
     let shop = Shop::start().await;
     let place = || async {
@@ -250,7 +250,7 @@ async fn a_repeat_is_the_first_answer_byte_for_byte_also_after_a_cancellation() 
     assert_eq!(shop.all().await, [cancelled]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_refund_without_a_payment_is_asked_for_until_there_is_one() {
     let shop = Shop::start().await;
     let placed = shop.place(order("k", &[("tea", 2)])).await.unwrap();

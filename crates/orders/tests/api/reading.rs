@@ -2,7 +2,7 @@
 
 use super::shop::*;
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn orders_that_are_not_there_are_not_found_and_nonsense_is_invalid() {
     let shop = Shop::start().await;
     let status = shop
@@ -22,7 +22,7 @@ async fn orders_that_are_not_there_are_not_found_and_nonsense_is_invalid() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn pages_follow_each_other_and_take_only_their_own_tokens() {
     let shop = Shop::start().await;
     for i in 0..5 {
@@ -81,7 +81,7 @@ async fn pages_follow_each_other_and_take_only_their_own_tokens() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_watch_shows_the_order_until_its_end() {
     let shop = Shop::start().await;
     shop.fake.hold(Call::Authorize);
@@ -108,7 +108,7 @@ async fn a_watch_shows_the_order_until_its_end() {
     assert_eq!(last.status(), OrderStatus::Confirmed);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_watch_ends_with_its_deadline() {
     let shop = Shop::start().await;
     shop.fake.hold(Call::Authorize);
@@ -129,7 +129,7 @@ async fn a_watch_ends_with_its_deadline() {
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_watch_without_a_deadline_outlives_that_of_other_requests() {
     let shop = Shop::start_with(&["--request-timeout", "1s"]).await;
     shop.fake.hold(Call::Authorize);

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
@@ -13,8 +14,9 @@ use shop_proto::payments::payments_service_server::{PaymentsService, PaymentsSer
 use shop_proto::{errors, inventory, payments};
 use shop_types::{Money, OrderId, PaymentMethod, Quantity, Sku};
 use tokio::sync::watch;
+use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status, Streaming};
-use watertight::{App, Running};
+use watertight::{App, Running, parse_grpc_timeout};
 use watertight_core::Deadline;
 
 use crate::world::{Asked, World};
@@ -42,6 +44,25 @@ struct Inner {
     held: watch::Sender<HashSet<Call>>,
     /// Which trace each call over the wire belonged to.
     traces: Mutex<Vec<(Call, String)>>,
+    /// How much time each call over the wire was given.
+    given: Mutex<Vec<(Call, Duration)>>,
+    /// Calls over the wire that were ended before they were answered.
+    given_up: Mutex<Vec<Call>>,
+}
+
+/// A call over the wire that isn't answered yet.
+struct Waits<'a> {
+    fake: &'a Fake,
+    call: Call,
+    answered: bool,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.fake.inner.given_up.lock().unwrap().push(self.call);
+        }
+    }
 }
 
 impl Fake {
@@ -51,6 +72,8 @@ impl Fake {
             script: Mutex::default(),
             held: watch::Sender::default(),
             traces: Mutex::default(),
+            given: Mutex::default(),
+            given_up: Mutex::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -66,6 +89,16 @@ impl Fake {
 
     pub(crate) fn traces(&self) -> Vec<(Call, String)> {
         self.inner.traces.lock().unwrap().clone()
+    }
+
+    /// How much time each call over the wire was given, in order.
+    pub(crate) fn given(&self) -> Vec<(Call, Duration)> {
+        self.inner.given.lock().unwrap().clone()
+    }
+
+    /// Whether a call of this kind was ended before it was answered.
+    pub(crate) fn was_given_up(&self, call: Call) -> bool {
+        self.inner.given_up.lock().unwrap().contains(&call)
     }
 
     /// The next calls of this kind go this way, later ones well.
@@ -146,27 +179,34 @@ impl Fake {
             .unwrap()
     }
 
-    async fn over_the_wire(&self, call: Call, id: &str, asked: Asked) -> Result<Reply, Status> {
-        assert_eq!(asked.id.to_string(), id);
+    async fn over_the_wire(&self, sent: &MetadataMap, asked: Asked) -> Result<Reply, Status> {
+        let call = asked.call;
+        let given = sent.get("grpc-timeout").unwrap().to_str().unwrap();
+        let given = parse_grpc_timeout(given).unwrap();
+        self.inner.given.lock().unwrap().push((call, given));
         let trace = watertight_core::current_trace().unwrap();
         let trace = trace.trace_id().to_string();
         self.inner.traces.lock().unwrap().push((call, trace));
-        match self.take(asked).await {
+        let mut waits = Waits {
+            fake: self,
+            call,
+            answered: false,
+        };
+        let reply = self.take(asked).await;
+        waits.answered = true;
+        match reply {
             Reply::Unknown => Err(Status::unavailable("lost on the way")),
             Reply::Refused(refusal) => Err(status(call, &refusal)),
             reply @ (Reply::Done | Reply::Reserved(_)) => Ok(reply),
         }
     }
+}
 
-    async fn of_payments(&self, call: Call, id: &str, method: String) -> Result<(), Status> {
-        let asked = Asked {
-            call,
-            id: id.parse().unwrap(),
-            lines: vec![],
-            method,
-        };
-        self.over_the_wire(call, id, asked).await.map(drop)
-    }
+/// What was asked about the order of this name.
+fn asked_of(call: Call, id: &str) -> Asked {
+    let asked = asked(call, id.parse().unwrap());
+    assert_eq!(asked.id.to_string(), id);
+    asked
 }
 
 fn asked(call: Call, id: OrderId) -> Asked {
@@ -262,7 +302,7 @@ impl InventoryService for Fake {
         &self,
         request: Request<inventory::ReserveRequest>,
     ) -> Result<Response<inventory::ReserveResponse>, Status> {
-        let request = request.into_inner();
+        let (sent, _, request) = request.into_parts();
         let line = |line: &inventory::ReservationLine| Line {
             sku: Sku::new(line.sku.as_str()).unwrap(),
             quantity: Quantity::new(line.quantity).unwrap(),
@@ -271,11 +311,9 @@ impl InventoryService for Fake {
         let lines = request.lines.iter().map(line).collect();
         let asked = Asked {
             lines,
-            ..asked(Call::Reserve, request.order_id.parse().unwrap())
+            ..asked_of(Call::Reserve, &request.order_id)
         };
-        let reply = self
-            .over_the_wire(Call::Reserve, &request.order_id, asked)
-            .await?;
+        let reply = self.over_the_wire(&sent, asked).await?;
         let Reply::Reserved(priced) = reply else {
             return nobody_asks();
         };
@@ -298,9 +336,8 @@ impl InventoryService for Fake {
         &self,
         request: Request<inventory::CommitRequest>,
     ) -> Result<Response<inventory::CommitResponse>, Status> {
-        let id = request.into_inner().order_id;
-        let asked = asked(Call::Commit, id.parse().unwrap());
-        self.over_the_wire(Call::Commit, &id, asked).await?;
+        let asked = asked_of(Call::Commit, &request.get_ref().order_id);
+        self.over_the_wire(request.metadata(), asked).await?;
         Ok(Response::new(inventory::CommitResponse::default()))
     }
 
@@ -308,9 +345,8 @@ impl InventoryService for Fake {
         &self,
         request: Request<inventory::ReleaseRequest>,
     ) -> Result<Response<inventory::ReleaseResponse>, Status> {
-        let id = request.into_inner().order_id;
-        let asked = asked(Call::Release, id.parse().unwrap());
-        self.over_the_wire(Call::Release, &id, asked).await?;
+        let asked = asked_of(Call::Release, &request.get_ref().order_id);
+        self.over_the_wire(request.metadata(), asked).await?;
         Ok(Response::new(inventory::ReleaseResponse::default()))
     }
 
@@ -356,9 +392,12 @@ impl PaymentsService for Fake {
         &self,
         request: Request<payments::AuthorizeRequest>,
     ) -> Result<Response<payments::AuthorizeResponse>, Status> {
-        let request = request.into_inner();
-        self.of_payments(Call::Authorize, &request.order_id, request.payment_method)
-            .await?;
+        let (sent, _, request) = request.into_parts();
+        let asked = Asked {
+            method: request.payment_method,
+            ..asked_of(Call::Authorize, &request.order_id)
+        };
+        self.over_the_wire(&sent, asked).await?;
         Ok(Response::new(payments::AuthorizeResponse::default()))
     }
 
@@ -366,8 +405,8 @@ impl PaymentsService for Fake {
         &self,
         request: Request<payments::CaptureRequest>,
     ) -> Result<Response<payments::CaptureResponse>, Status> {
-        self.of_payments(Call::Capture, &request.get_ref().order_id, String::new())
-            .await?;
+        let asked = asked_of(Call::Capture, &request.get_ref().order_id);
+        self.over_the_wire(request.metadata(), asked).await?;
         Ok(Response::new(payments::CaptureResponse::default()))
     }
 
@@ -375,8 +414,8 @@ impl PaymentsService for Fake {
         &self,
         request: Request<payments::VoidRequest>,
     ) -> Result<Response<payments::VoidResponse>, Status> {
-        self.of_payments(Call::Void, &request.get_ref().order_id, String::new())
-            .await?;
+        let asked = asked_of(Call::Void, &request.get_ref().order_id);
+        self.over_the_wire(request.metadata(), asked).await?;
         Ok(Response::new(payments::VoidResponse::default()))
     }
 
@@ -384,8 +423,8 @@ impl PaymentsService for Fake {
         &self,
         request: Request<payments::RefundRequest>,
     ) -> Result<Response<payments::RefundResponse>, Status> {
-        self.of_payments(Call::Refund, &request.get_ref().order_id, String::new())
-            .await?;
+        let asked = asked_of(Call::Refund, &request.get_ref().order_id);
+        self.over_the_wire(request.metadata(), asked).await?;
         Ok(Response::new(payments::RefundResponse::default()))
     }
 

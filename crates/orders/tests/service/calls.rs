@@ -119,7 +119,7 @@ async fn place_many(calls_max: usize) -> Arc<Counted> {
     counted
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn calls_at_once_are_bounded() {
     let counted = place_many(2).await;
     for crowd in [&counted.stock, &counted.till] {
@@ -127,7 +127,7 @@ async fn calls_at_once_are_bounded() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_deadline_of_a_call_begins_when_its_turn_comes() {
     let counted = place_many(1).await;
     for crowd in [&counted.stock, &counted.till] {

@@ -2,7 +2,7 @@
 
 use super::shop::*;
 
-#[tokio::test]
+#[watertight::test]
 async fn cancelling_during_the_saga_gives_everything_back() {
     for held in [Call::Reserve, Call::Authorize, Call::Capture, Call::Commit] {
         let shop = Shop::new();
@@ -20,7 +20,7 @@ async fn cancelling_during_the_saga_gives_everything_back() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn cancelling_reaches_a_saga_that_makes_no_progress() {
     let shop = Shop::with(Settings {
         stock_call_max: Duration::from_millis(20),
@@ -39,7 +39,7 @@ async fn cancelling_reaches_a_saga_that_makes_no_progress() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_confirmed_order_is_refunded_and_its_goods_return() {
     let shop = Shop::new();
     let id = shop.place("k").await.unwrap().id;
@@ -56,7 +56,7 @@ async fn a_confirmed_order_is_refunded_and_its_goods_return() {
     assert_eq!(shop.fake.world().shelves["tea"].available, 1_000);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_was_rejected_or_never_was_can_not_be_cancelled() {
     let shop = Shop::new();
     let declined = new_order("k", "tea", "pm_card_declined");
@@ -70,7 +70,7 @@ async fn what_was_rejected_or_never_was_can_not_be_cancelled() {
     assert!(matches!(unknown, Err(Refused::NotFound(_))), "{unknown:?}");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_repeat_tells_the_first_end_while_the_order_goes_on() {
     let shop = Shop::new();
     let first = shop.place("k").await.unwrap();
@@ -100,7 +100,7 @@ async fn a_repeat_tells_the_first_end_while_the_order_goes_on() {
     assert_eq!(later.place("k").await.unwrap(), first, "after a restart");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_repeat_without_a_free_job_tells_the_first_end_too() {
     let shop = Shop::with(Settings {
         jobs_max: 1,
@@ -122,7 +122,7 @@ async fn a_repeat_without_a_free_job_tells_the_first_end_too() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn cancelled_before_any_other_end_is_the_first_end() {
     let shop = Shop::new();
     shop.fake.hold(Call::Capture);
@@ -143,7 +143,7 @@ async fn cancelled_before_any_other_end_is_the_first_end() {
     assert_eq!(shop.place("k").await.unwrap(), cancelled);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_refund_without_a_payment_is_counted_once_and_asked_for_until_there_is_one() {
     let counter = OneCounter::new("orders_refund_without_payment_total");
     let shop = metrics::with_local_recorder(&counter, Shop::new);

@@ -27,7 +27,7 @@ async fn all_gone(running: &Running) {
     wait_until_async(LIVENESS, || async { running.server().in_flight() == 0 }).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_caller_that_hangs_up_before_the_record_leaves_nothing_behind() {
     let shop = Shop::new();
     let (running, mut client) = serve(&shop).await;
@@ -60,7 +60,7 @@ async fn a_caller_that_hangs_up_before_the_record_leaves_nothing_behind() {
     running.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn a_watcher_that_hangs_up_is_gone_and_its_order_goes_on() {
     let shop = Shop::with(Settings {
         watchers_max: 1,

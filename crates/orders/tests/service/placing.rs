@@ -2,7 +2,7 @@
 
 use super::shop::*;
 
-#[tokio::test]
+#[watertight::test]
 async fn an_order_is_confirmed_paid_and_sold() {
     let shop = Shop::new();
     let order = shop.place("k").await.unwrap();
@@ -17,7 +17,7 @@ async fn an_order_is_confirmed_paid_and_sold() {
     wait_until_async(LIVENESS, || async { shop.orders.jobs() == 0 }).await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_hundred_twins_are_one_order_with_one_effect() {
     let shop = Shop::new();
     let twins = at_once((0..100).map(|_| shop.place("k"))).await;
@@ -34,7 +34,7 @@ async fn a_hundred_twins_are_one_order_with_one_effect() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_twin_in_flight_waits_for_the_first() {
     let shop = Shop::new();
     shop.fake.hold(Call::Capture);
@@ -47,7 +47,7 @@ async fn a_twin_in_flight_waits_for_the_first() {
     assert_eq!(first.unwrap(), twin.unwrap());
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn another_body_under_the_same_key_is_refused() {
     let shop = Shop::new();
     shop.place("k").await.unwrap();
@@ -59,7 +59,7 @@ async fn another_body_under_the_same_key_is_refused() {
     assert_eq!(shop.store.len().await, 1);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn final_errors_are_repeated_too() {
     let shop = Shop::new();
     let unknown = || {
@@ -88,7 +88,7 @@ async fn final_errors_are_repeated_too() {
     assert_eq!(shop.fake.world().calls(Call::Authorize), 1);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn near_the_deadline_the_answer_is_the_order_as_it_stands() {
     let shop = Shop::new();
     shop.fake.hold(Call::Authorize);
@@ -98,7 +98,7 @@ async fn near_the_deadline_the_answer_is_the_order_as_it_stands() {
     assert_eq!(shop.place("k").await.unwrap().id, id);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_caller_that_leaves_before_the_record_cancels_everything() {
     let shop = Shop::new();
     shop.store.shut();
@@ -117,7 +117,7 @@ async fn a_caller_that_leaves_before_the_record_cancels_everything() {
     assert_eq!(shop.fake.world().calls(Call::Reserve), 0);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_caller_that_leaves_after_the_record_changes_nothing() {
     let shop = Shop::new();
     shop.fake.hold(Call::Authorize);
@@ -132,7 +132,7 @@ async fn a_caller_that_leaves_after_the_record_changes_nothing() {
     assert_eq!(shop.fake.world().books.len(), 1);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_full_service_refuses_before_it_records_but_knows_its_keys() {
     let shop = Shop::with(Settings {
         jobs_max: 1,

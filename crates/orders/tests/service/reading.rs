@@ -2,7 +2,7 @@
 
 use super::shop::*;
 
-#[tokio::test]
+#[watertight::test]
 async fn watching_shows_the_order_now_and_at_its_end() {
     let shop = Shop::new();
     shop.fake.hold(Call::Authorize);
@@ -22,7 +22,7 @@ async fn watching_shows_the_order_now_and_at_its_end() {
     assert!(!versions.is_empty());
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn watchers_are_bounded_by_number() {
     let shop = Shop::with(Settings {
         watchers_max: 1,
@@ -41,7 +41,7 @@ async fn watchers_are_bounded_by_number() {
     assert!(matches!(unknown, Err(Refused::NotFound(_))), "{unknown:?}");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn pages_end_early_when_their_orders_have_many_lines() {
     let shop = Shop::with(Settings {
         page_lines_max: 2,

@@ -2,7 +2,7 @@
 
 use super::shop::*;
 
-#[tokio::test]
+#[watertight::test]
 async fn a_try_that_is_over_is_followed_by_the_next() {
     let shop = Shop::with(Settings {
         try_max: Duration::from_millis(50),
@@ -22,7 +22,7 @@ async fn a_try_that_is_over_is_followed_by_the_next() {
     assert_eq!(shop.fake.world().books(id).captures, 1);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn whoever_waits_stays_attached_from_one_try_to_the_next() {
     let settings = Settings {
         try_max: Duration::from_millis(50),
@@ -43,7 +43,7 @@ async fn whoever_waits_stays_attached_from_one_try_to_the_next() {
     assert_eq!(placed.unwrap().state, State::Confirmed);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn another_process_waits_for_the_lease_and_a_stale_fence_stops() {
     let dir = testkit::temp_dir();
     let fake = Fake::new(1_000);
@@ -75,7 +75,7 @@ async fn another_process_waits_for_the_lease_and_a_stale_fence_stops() {
     assert_eq!(fake.world().books(id).captures, 1);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_restart_takes_everything_over_though_the_clock_went_back_an_hour() {
     let dir = testkit::temp_dir();
     let fake = Fake::new(1_000);
@@ -110,7 +110,7 @@ async fn a_restart_takes_everything_over_though_the_clock_went_back_an_hour() {
     assert_eq!(second.store.len().await, 5);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn sagas_that_do_not_get_on_leave_half_of_the_jobs_to_new_orders() {
     let (dir, fake) = (testkit::temp_dir(), Fake::new(1_000));
     fake.hold(Call::Authorize);
@@ -146,7 +146,7 @@ async fn sagas_that_do_not_get_on_leave_half_of_the_jobs_to_new_orders() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_order_that_can_not_be_read_is_claimed_once_and_left_alone() {
     let (dir, fake) = (testkit::temp_dir(), Fake::new(1_000));
     fake.hold(Call::Authorize);

@@ -2,7 +2,7 @@
 
 use super::shop::*;
 
-#[tokio::test]
+#[watertight::test]
 async fn what_is_old_is_deleted_and_a_key_never_outlives_its_order() {
     const DAY: Duration = Duration::from_secs(86_400);
     let shop = Shop::with(Settings {
@@ -29,7 +29,7 @@ async fn what_is_old_is_deleted_and_a_key_never_outlives_its_order() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_key_outlives_any_retention_while_its_order_is_under_way() {
     let shop = Shop::with(Settings {
         keys_for: Duration::ZERO,
@@ -48,7 +48,7 @@ async fn a_key_outlives_any_retention_while_its_order_is_under_way() {
     assert_eq!(shop.store.len().await, 0);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn one_run_deletes_all_that_is_old_if_its_time_suffices() {
     const OLD: usize = 120;
     for (delete_max, left) in [(LIVENESS, 0), (Duration::ZERO, OLD - 1)] {
@@ -71,7 +71,7 @@ async fn one_run_deletes_all_that_is_old_if_its_time_suffices() {
 
 /// Keys and orders go by separate steps, while records are queued and the clock
 /// runs: in no order of these is a key ever left that no order can be placed under.
-#[tokio::test(flavor = "multi_thread")]
+#[watertight::test(flavor = "multi_thread")]
 async fn keys_can_be_used_again_while_they_and_their_orders_are_deleted() {
     const KEYS: usize = 8;
     let (dir, fake) = (testkit::temp_dir(), Fake::new(1_000_000));

@@ -30,7 +30,7 @@ pub(super) struct Shop {
     pub(super) store: Arc<Gated>,
     pub(super) clock: Clock,
     pub(super) scope: Scope,
-    _dir: Option<TempDir>,
+    dir: Option<TempDir>,
 }
 
 impl Shop {
@@ -41,7 +41,7 @@ impl Shop {
     pub(super) fn with(settings: Settings) -> Self {
         let dir = testkit::temp_dir();
         let mut shop = Self::open(dir.path(), Fake::new(1_000), settings, START_MS);
-        shop._dir = Some(dir);
+        shop.dir = Some(dir);
         shop
     }
 
@@ -76,7 +76,7 @@ impl Shop {
             store,
             clock,
             scope,
-            _dir: None,
+            dir: None,
         }
     }
 
@@ -112,10 +112,10 @@ impl Shop {
     }
 
     /// Ends the process: cancels what runs, gives the directory back.
-    pub(super) async fn stop(self) -> Option<TempDir> {
+    pub(super) async fn stop(mut self) -> Option<TempDir> {
         self.scope.close(Duration::ZERO).await;
         self.store.close().await;
-        self._dir
+        self.dir.take()
     }
 
     /// Sweeps, as the chassis does once a second, until the order is at its end.
@@ -126,6 +126,13 @@ impl Shop {
         })
         .await;
         self.get(id).await
+    }
+}
+
+/// As with its process: the jobs that still run end with the service.
+impl Drop for Shop {
+    fn drop(&mut self) {
+        self.scope.cancel();
     }
 }
 

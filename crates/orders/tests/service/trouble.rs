@@ -2,7 +2,7 @@
 
 use super::shop::*;
 
-#[tokio::test]
+#[watertight::test]
 async fn lost_requests_and_replies_are_repeated_until_it_is_done_once() {
     let shop = Shop::new();
     for call in [Call::Reserve, Call::Authorize, Call::Capture, Call::Commit] {
@@ -14,7 +14,7 @@ async fn lost_requests_and_replies_are_repeated_until_it_is_done_once() {
     assert_eq!(shop.fake.world().calls(Call::Capture), 2);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_silent_service_costs_a_call_its_deadline_and_no_more() {
     let shop = Shop::with(Settings {
         stock_call_max: Duration::from_millis(20),
@@ -27,7 +27,7 @@ async fn a_silent_service_costs_a_call_its_deadline_and_no_more() {
     assert_eq!(shop.place("k").await.unwrap().state, State::Confirmed);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_store_that_answers_unknown_is_asked_again() {
     let shop = Shop::new();
     shop.store.lose_steps.store(true, Ordering::Release);
@@ -37,7 +37,7 @@ async fn a_store_that_answers_unknown_is_asked_again() {
     assert_eq!(shop.fake.world().books(order.id).captures, 1);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_order_that_can_not_be_paid_in_time_turns_back() {
     let shop = Shop::new();
     shop.fake.script(Call::Authorize, [Fate::ReplyLost; 3]);
@@ -55,7 +55,7 @@ async fn an_order_that_can_not_be_paid_in_time_turns_back() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_store_that_is_closed_refuses_and_says_why() {
     let shop = Shop::new();
     shop.store.close().await;
@@ -70,7 +70,7 @@ async fn a_store_that_is_closed_refuses_and_says_why() {
     assert_eq!(shop.fake.world().calls(Call::Reserve), 0);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_full_store_refuses_and_nothing_that_was_promised_is_lost() {
     let dir = testkit::temp_dir();
     let fake = Fake::new(1_000_000);

@@ -161,7 +161,7 @@ fn authorize(minor: i64) -> What {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_unknown_outcome_stands_until_somebody_asks_again() {
     let bench = Bench::new();
     bench.script.then([unknown()]);
@@ -180,7 +180,7 @@ async fn an_unknown_outcome_stands_until_somebody_asks_again() {
     assert_eq!(calls[0], calls[1], "the same call again");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_repeat_is_answered_without_the_provider() {
     let bench = Bench::new();
     bench.authorized().await;
@@ -190,7 +190,7 @@ async fn a_repeat_is_answered_without_the_provider() {
     assert_eq!(bench.script.calls(), []);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_sweeper_resumes_old_intents_and_leaves_young_ones() {
     let bench = Bench::new();
     assert!(bench.ask(authorize(500)).await.is_err());
@@ -207,7 +207,7 @@ async fn the_sweeper_resumes_old_intents_and_leaves_young_ones() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn intents_that_never_settle_do_not_starve_the_others() {
     let mut bench = Bench::new();
     let settings = SweeperSettings {
@@ -240,7 +240,7 @@ async fn intents_that_never_settle_do_not_starve_the_others() {
 
 /// A payment is deleted after its retention, its entries are in the balances,
 /// and somebody asks for the order once more.
-#[tokio::test]
+#[watertight::test]
 async fn a_void_finds_out_about_a_capture_first() {
     let bench = Bench::new();
     bench.authorized().await;
@@ -256,7 +256,7 @@ async fn a_void_finds_out_about_a_capture_first() {
     assert_eq!(bench.balance(Account::Refunds).await, 500);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_authorisation_that_is_not_known_can_be_voided() {
     let bench = Bench::new();
     bench.script.then([unknown()]);
@@ -268,7 +268,7 @@ async fn an_authorisation_that_is_not_known_can_be_voided() {
     assert_eq!(late, Err(Failure::Refused(Refusal::Closed)));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_caller_that_leaves_during_the_call_leaves_the_intent() {
     #[derive(Debug)]
     struct Never;
@@ -298,7 +298,7 @@ async fn a_caller_that_leaves_during_the_call_leaves_the_intent() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_is_old_goes_and_the_sums_stay() {
     let mut bench = Bench::new();
     for n in 1..=5 {
@@ -322,7 +322,7 @@ async fn what_is_old_goes_and_the_sums_stay() {
     assert_eq!(left.len(), 1, "what is still held stays");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_full_store_calls_nobody() {
     let mut bench = Bench::with(|options| options.store_bytes_max = Some(256 << 10));
     for n in 1..100_000 {

@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
+    #[watertight::test]
     async fn orders_take_turns_and_leave_nothing_behind() {
         let turns = Turns::new(10);
         let (one, other) = (OrderId::at(1), OrderId::at(2));
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(turns.lines(), 1);
     }
 
-    #[tokio::test]
+    #[watertight::test]
     async fn who_leaves_the_line_gives_the_place_back() {
         let turns = Turns::new(2);
         let order = OrderId::at(1);

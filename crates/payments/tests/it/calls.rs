@@ -7,7 +7,7 @@ use tonic::Code;
 
 use crate::shop::{Shop, assert_refused, figures};
 
-#[tokio::test]
+#[watertight::test]
 async fn a_payment_goes_all_the_way_once() {
     let shop = Shop::start().await;
     let order = OrderId::at(1);
@@ -36,7 +36,7 @@ async fn a_payment_goes_all_the_way_once() {
     assert!(stragglers.is_empty(), "{stragglers}");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_decline_is_final() {
     let shop = Shop::start().await;
     for (n, method) in [(1, "pm_card_declined"), (2, "pm_card_insufficient")] {
@@ -53,7 +53,7 @@ async fn a_decline_is_final() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn another_amount_currency_or_method_is_a_mismatch() {
     let shop = Shop::start().await;
     let order = OrderId::at(1);
@@ -69,7 +69,7 @@ async fn another_amount_currency_or_method_is_a_mismatch() {
     assert_eq!(shop.stub.referee(order).await.unwrap().amount, 500);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn nothing_is_taken_or_returned_out_of_turn() {
     let shop = Shop::start().await;
     let order = OrderId::at(1);
@@ -90,7 +90,7 @@ async fn nothing_is_taken_or_returned_out_of_turn() {
     assert_refused(&late, Code::FailedPrecondition, "PAYMENT_CAPTURED");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_void_lets_go_and_closes() {
     let shop = Shop::start().await;
     let order = OrderId::at(1);
@@ -106,7 +106,7 @@ async fn a_void_lets_go_and_closes() {
     assert_eq!(figures(&theirs), json!(["voided", 0, 0, 0, 0]));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_void_of_an_unknown_order_keeps_a_late_authorize_out() {
     let shop = Shop::start().await;
     let order = OrderId::at(1);
@@ -118,7 +118,7 @@ async fn a_void_of_an_unknown_order_keeps_a_late_authorize_out() {
     assert_eq!(figures(&theirs), json!(["voided", 0, 0, 0, 0]));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn nothing_costs_nothing() {
     let shop = Shop::start().await;
     let order = OrderId::at(1);
@@ -131,7 +131,7 @@ async fn nothing_costs_nothing() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_list_has_pages() {
     let shop = Shop::start().await;
     for n in 1..=5 {

@@ -104,7 +104,7 @@ async fn crash_and_resume(point: &str, order: OrderId) {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn payments_killed_between_intent_and_result_goes_on_with_one_effect() {
     for (n, point) in [
         (1, "payments.authorize.intent"),
@@ -116,7 +116,7 @@ async fn payments_killed_between_intent_and_result_goes_on_with_one_effect() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sweeper_resumes_what_a_crash_left() {
     let dir = testkit::temp_dir();
     let stub = Stub::start(&dir.path().join("provider")).await;
@@ -186,7 +186,7 @@ fn provider(dir: &Path, listen: [&str; 2], crash_at: Option<&str>) -> Process {
     Process::start(&mut command, &ready)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_provider_killed_after_the_work_has_done_it_once() {
     for point in ["provider.authorized", "provider.captured"] {
         let dir = testkit::temp_dir();
@@ -217,7 +217,7 @@ async fn a_provider_killed_after_the_work_has_done_it_once() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_payment_method_is_in_no_log() {
     let dir = testkit::temp_dir();
     let stub = Stub::start(&dir.path().join("provider")).await;
@@ -258,7 +258,7 @@ async fn the_payment_method_is_in_no_log() {
     assert!(!log.contains(secret), "the log tells the secret");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_process_is_kept_out_of_the_directory() {
     let dir = testkit::temp_dir();
     let endpoints = [String::from("http://127.0.0.1:9")];

@@ -59,7 +59,7 @@ async fn fill(client: &Client) -> i64 {
     panic!("never full");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_full_disk_is_refused_until_there_is_space() {
     let Some(disk) = Disk::mount("size=1m") else {
         return;
@@ -97,7 +97,7 @@ async fn start_error(data: &Path) -> String {
     error.to_string()
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_read_only_disk_is_a_clear_error() {
     let Some(disk) = Disk::mount("size=8m") else {
         return;
@@ -109,7 +109,7 @@ async fn a_read_only_disk_is_a_clear_error() {
     assert!(said.contains("is not writable"), "{said}");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_file_in_place_of_the_directory_is_a_clear_error() {
     let home = testkit::temp_dir();
     let data = home.path().join("data");

@@ -10,7 +10,7 @@ use testkit::{LIVENESS, wait_until_async};
 use crate::shop::{PROVIDER_TIME, Shop, Stub, assert_unknown, authorize, figures, insist, serve};
 
 /// Each fault that leaves the outcome unknown, and whether the work is done.
-#[tokio::test]
+#[watertight::test]
 async fn what_is_unknown_stands_and_the_same_call_ends_it() {
     let shop = Shop::start().await;
     let late_ms = 4 * PROVIDER_TIME.as_millis();
@@ -57,7 +57,7 @@ async fn what_is_unknown_stands_and_the_same_call_ends_it() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_sweeper_ends_what_nobody_asks_for_again() {
     let shop = Shop::swept().await;
     let order = OrderId::at(1);
@@ -82,7 +82,7 @@ async fn the_sweeper_ends_what_nobody_asks_for_again() {
     assert_eq!(figures(&theirs), json!(["captured", 500, 0, 1, 0]));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_provider_that_takes_twice_gives_the_surplus_back() {
     let shop = Shop::start().await;
     let order = OrderId::at(1);
@@ -97,7 +97,7 @@ async fn a_provider_that_takes_twice_gives_the_surplus_back() {
     assert_eq!((back.captured, back.refunded), (1_000, 1_000));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_provider_that_takes_twice_and_loses_replies_ends_up_right() {
     let shop = Shop::swept().await;
     let shop = &shop;
@@ -123,7 +123,7 @@ async fn a_provider_that_takes_twice_and_loses_replies_ends_up_right() {
     assert_eq!(figures(&theirs), json!(["captured", 1_000, 500, 2, 1]));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_provider_that_states_wrong_amounts_is_noticed() {
     let shop = Shop::start().await;
     let order = OrderId::at(1);
@@ -155,7 +155,7 @@ async fn right(shop: &Shop, orders: &[OrderId], amount: i64) -> usize {
 /// Two guards keep the lie from moving money: settling doesn't believe figures
 /// beside another amount, and no surplus is taken from them. This fails
 /// without both; a test with written answers holds the first.
-#[tokio::test]
+#[watertight::test]
 async fn a_provider_that_takes_twice_and_lies_ends_up_right() {
     let shop = &Shop::swept().await;
     let orders: Vec<_> = (1..=20).map(OrderId::at).collect();
@@ -197,9 +197,9 @@ async fn a_provider_that_takes_twice_and_lies_ends_up_right() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn one_good_endpoint_suffices() {
-    let shop = Shop::start().await;
+    let shop = Shop::patient().await;
     let endpoints = shop.stub.endpoints();
     shop.stub
         .faults_of(&endpoints[0], json!({"error_rate": 1.0}))
@@ -217,7 +217,7 @@ async fn one_good_endpoint_suffices() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_endpoint_that_is_down_is_passed_over() {
     let dir = testkit::temp_dir();
     let stub = Stub::start(&dir.path().join("provider")).await;
@@ -240,7 +240,7 @@ fn closed_port() -> String {
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_caller_with_little_time_leaves_an_intent_at_most() {
     let shop = Shop::start().await;
     shop.stub.faults(json!({"latency_ms": 100})).await;

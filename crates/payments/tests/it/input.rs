@@ -36,7 +36,7 @@ fn assert_invalid<T: std::fmt::Debug>(answer: &Result<T, Status>, fields: &[&str
     assert_eq!(errors::fields(status), fields, "{status:?}");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_bad_authorize_names_its_fields_and_leaves_nothing() {
     let shop = Shop::start().await;
     let order = OrderId::at(1);
@@ -82,7 +82,7 @@ async fn a_bad_authorize_names_its_fields_and_leaves_nothing() {
     assert_eq!(shop.stub.referee(order).await, None);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_secret_is_in_no_answer() {
     let shop = Shop::start().await;
     let request = AuthorizeRequest {
@@ -93,7 +93,7 @@ async fn the_secret_is_in_no_answer() {
     assert!(!format!("{refused:?}").contains("pm_secret"));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn every_call_checks_the_order_id() {
     let shop = Shop::start().await;
     let mut client = shop.client.clone();
@@ -127,7 +127,7 @@ async fn every_call_checks_the_order_id() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_page_has_bounds_and_its_token_must_be_ours() {
     let shop = Shop::start().await;
     let mut client = shop.client.clone();
@@ -147,7 +147,7 @@ async fn a_page_has_bounds_and_its_token_must_be_ours() {
     assert_eq!(listed.into_inner().payments, []);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_message_beyond_the_bound_is_refused_and_the_service_goes_on() {
     let shop = Shop::start().await;
     let mut client = shop.client.clone();

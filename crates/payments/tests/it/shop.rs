@@ -99,6 +99,13 @@ impl Shop {
         Self::with(&["--sweep", "20ms", "--intent-age-min", "0s"]).await
     }
 
+    /// Starts both, and gives the provider time that only a hang uses up; the
+    /// sweeper stays away.
+    pub(crate) async fn patient() -> Self {
+        let slow = ["--sweep", "3600000ms", "--intent-age-min", "3600000ms"];
+        Self::with(&[&slow[..], &["--provider-call", "5s"]].concat()).await
+    }
+
     async fn with(flags: &[&str]) -> Self {
         let dir = testkit::temp_dir();
         let stub = Stub::start(&dir.path().join("provider")).await;
@@ -166,7 +173,10 @@ impl Shop {
 /// A payments service on its own.
 pub(crate) async fn serve(data: &Path, endpoints: &[String], flags: &[&str]) -> (Running, Client) {
     let time = format!("{}ms", PROVIDER_TIME.as_millis());
-    let mut all = vec!["--provider-call", &time];
+    let mut all = Vec::new();
+    if !flags.contains(&"--provider-call") {
+        all.extend(["--provider-call", &time]);
+    }
     all.extend(endpoints.iter().flat_map(|url| ["--provider", url]));
     all.extend(flags);
     let args = args("payments", data, all);

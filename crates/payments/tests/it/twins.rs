@@ -14,7 +14,7 @@ const TWINS: usize = 50;
 /// Replies get lost often, so that many twins find an intent standing.
 const FORGETFUL: &str = r#"{"lost_reply_rate": 0.4, "error_rate": 0.2, "jitter_ms": 2}"#;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_twins_of_each_call_have_one_effect() {
     let shop = Shop::swept().await;
     shop.stub
@@ -45,7 +45,7 @@ async fn fifty_twins_of_each_call_have_one_effect() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn capture_and_void_at_once_agree_on_one_of_them() {
     let shop = Shop::swept().await;
     shop.stub
@@ -75,7 +75,7 @@ async fn capture_and_void_at_once_agree_on_one_of_them() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_authorize_that_races_its_void_holds_nothing_in_the_end() {
     let shop = Shop::swept().await;
     shop.stub

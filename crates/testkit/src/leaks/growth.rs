@@ -2,9 +2,10 @@
 
 /// Windows that all have to grow.
 const WINDOWS: usize = 4;
-/// Growth for each repetition, in bytes, from which it is a leak: jemalloc's
-/// smallest size class, so that one object for each repetition is always more.
-const BYTES_MIN: i64 = 8;
+/// Growth for each repetition, in bytes, from which it is a leak on one thread:
+/// jemalloc's smallest size class, so that one object for each repetition is
+/// always more.
+pub(super) const BYTES_MIN: i64 = 8;
 /// Fewer would give windows of less than three repetitions.
 pub(super) const REPETITIONS_MIN: usize = 16;
 
@@ -12,8 +13,9 @@ pub(super) const REPETITIONS_MIN: usize = 16;
 ///
 /// `kept` is what was kept before the first repetition and after each one. A
 /// cache that fills up, a buffer that doubles, or memory that goes up and down
-/// has a window that doesn't grow; only what grows for ever grows in all of them.
-pub(super) fn steady_growth(kept: &[i64]) -> Option<f64> {
+/// has a window that doesn't grow; only what grows for ever grows in all of them,
+/// by `bytes_min` or more for each repetition.
+pub(super) fn steady_growth(kept: &[i64], bytes_min: i64) -> Option<f64> {
     let last = kept.len().checked_sub(1)?;
     let width = (last - last / 4) / WINDOWS;
     if width == 0 {
@@ -22,7 +24,7 @@ pub(super) fn steady_growth(kept: &[i64]) -> Option<f64> {
     let begin = last - width * WINDOWS;
     let grows = |window: usize| {
         let from = begin + window * width;
-        kept[from + width] - kept[from] >= BYTES_MIN * width as i64
+        kept[from + width] - kept[from] >= bytes_min * width as i64
     };
     (0..WINDOWS)
         .all(grows)
@@ -31,8 +33,12 @@ pub(super) fn steady_growth(kept: &[i64]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{BYTES_MIN, REPETITIONS_MIN, WINDOWS};
     use proptest::prelude::*;
+
+    fn steady_growth(kept: &[i64]) -> Option<f64> {
+        super::steady_growth(kept, BYTES_MIN)
+    }
 
     /// Readings of `n` repetitions, each of which keeps what `each` says.
     fn series(n: usize, each: impl Fn(usize) -> i64) -> Vec<i64> {
@@ -98,5 +104,12 @@ mod tests {
         assert_eq!(steady_growth(&[]), None);
         assert_eq!(steady_growth(&[1]), None);
         assert_eq!(steady_growth(&[1, 99_999]), None);
+    }
+
+    #[test]
+    fn less_than_the_threshold_is_no_leak() {
+        let kept = series(100, |_| 1_000);
+        assert_eq!(super::steady_growth(&kept, 1_001), None);
+        assert!(super::steady_growth(&kept, 1_000).is_some());
     }
 }

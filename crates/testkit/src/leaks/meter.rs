@@ -1,7 +1,9 @@
-//! What the calling thread has allocated and not freed, by jemalloc's count.
+//! What the calling thread, or the process, has allocated and not freed, by
+//! jemalloc's count.
 
 use std::hint::black_box;
 use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp, deallocatedp};
+use tikv_jemalloc_ctl::{epoch, stats};
 
 /// jemalloc's counters of one thread; it can't go to another one.
 #[derive(Clone, Copy)]
@@ -26,6 +28,13 @@ impl Meter {
             .wrapping_sub(self.deallocated.get())
             .cast_signed()
     }
+}
+
+/// Bytes that the whole process has allocated and not freed; 0 without jemalloc.
+pub(super) fn of_the_process() -> i64 {
+    // The figures are those of the last epoch.
+    let read = epoch::advance().and_then(|_epoch| stats::allocated::read());
+    read.map_or(0, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX))
 }
 
 /// Whether an allocation shows up in `kept`: it doesn't if some other allocator

@@ -7,7 +7,7 @@ use watertight_store::{Options, RetryReason, StoreError};
 
 use crate::support::*;
 
-#[tokio::test]
+#[watertight::test]
 async fn what_queues_up_shares_one_commit() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
@@ -35,7 +35,7 @@ async fn what_queues_up_shares_one_commit() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_batch_is_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_with(Options {
@@ -58,7 +58,7 @@ async fn a_batch_is_bounded() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_failing_command_is_alone_with_its_failure() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
@@ -97,7 +97,7 @@ async fn a_failing_command_is_alone_with_its_failure() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_lost_transaction_is_told_to_everybody_in_it() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
@@ -119,7 +119,7 @@ async fn a_lost_transaction_is_told_to_everybody_in_it() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_expired_surely_do_not_run() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
@@ -142,7 +142,7 @@ async fn the_expired_surely_do_not_run() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_full_queue_refuses_at_the_deadline() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_with(Options {
@@ -163,7 +163,7 @@ async fn a_full_queue_refuses_at_the_deadline() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_deadline_that_passes_while_the_command_runs_is_unknown() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
@@ -177,7 +177,7 @@ async fn a_deadline_that_passes_while_the_command_runs_is_unknown() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn closing_finishes_what_is_queued_and_refuses_the_rest() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
@@ -204,7 +204,7 @@ async fn closing_finishes_what_is_queued_and_refuses_the_rest() {
     again.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_clock_set_back_an_hour_does_not_reach_commands() {
     const HOUR_MS: i64 = 3_600_000;
     let dir = tempfile::tempdir().unwrap();
@@ -225,7 +225,7 @@ async fn a_clock_set_back_an_hour_does_not_reach_commands() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_idle_store_leaves_no_log() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

@@ -8,7 +8,7 @@ use crate::support::*;
 
 const CALLERS: i64 = 10_000;
 
-#[tokio::test]
+#[watertight::test]
 async fn cancelled_writes_lose_no_promised_command() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_with(Options {
@@ -31,7 +31,7 @@ async fn cancelled_writes_lose_no_promised_command() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn cancelled_reads_lose_no_reader() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_with(Options {

@@ -32,7 +32,7 @@ async fn fill(store: &Store) -> (Vec<i64>, StoreError) {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_store_at_its_bound_refuses_and_recovers() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options {
@@ -60,7 +60,7 @@ async fn a_store_at_its_bound_refuses_and_recovers() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_full_disk_refuses_and_recovers_by_itself() {
     let Some(disk) = Tmpfs::mount("size=6m") else {
         return;
@@ -104,7 +104,7 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn no_space_to_start() {
     let Some(disk) = Tmpfs::mount("size=64k") else {
         return;
@@ -114,7 +114,7 @@ async fn no_space_to_start() {
     assert!(matches!(&opened, Err(OpenError::Full { .. })), "{opened:?}");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_read_only_disk_is_named() {
     let Some(disk) = Tmpfs::mount("size=8m") else {
         return;
@@ -134,7 +134,7 @@ async fn a_read_only_disk_is_named() {
 }
 
 #[cfg(unix)]
-#[tokio::test]
+#[watertight::test]
 async fn a_read_only_directory_is_named() {
     use std::os::unix::fs::PermissionsExt;
     if rustix::process::geteuid().is_root() {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::*;
 
-#[tokio::test]
+#[watertight::test]
 async fn killed_at_random_every_acknowledged_command_is_there() {
     let dir = tempfile::tempdir().unwrap();
     for round in 1..=6 {
@@ -18,7 +18,7 @@ async fn killed_at_random_every_acknowledged_command_is_there() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn killed_before_and_after_the_commit() {
     let dir = tempfile::tempdir().unwrap();
     for point in [

@@ -53,7 +53,7 @@ async fn rows(store: &Store) -> i64 {
     store.read(soon(), count).await.unwrap()
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn migrations_run_once_and_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let store = try_open(dir.path(), V1).unwrap();
@@ -86,7 +86,7 @@ async fn migrations_run_once_and_in_order() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_failing_migration_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let broken = try_open(dir.path(), BROKEN).unwrap_err();
@@ -149,7 +149,7 @@ fn remove_all(dir: &Path) {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_database_that_vanished_is_no_new_one() {
     let gone = opened_after(remove_all).await.unwrap_err();
     assert!(matches!(gone, OpenError::Vanished { .. }), "{gone:?}");
@@ -173,7 +173,7 @@ async fn a_database_that_vanished_is_no_new_one() {
     assert_eq!(rows(&anew.await.unwrap()).await, 0);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_database_from_before_the_marker_is_remembered_from_now_on() {
     let dir = tempfile::tempdir().unwrap();
     let marker = dir.path().join("schema.made");

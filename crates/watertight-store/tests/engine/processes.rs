@@ -88,7 +88,7 @@ fn kill_self() {
     std::thread::park();
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_second_process_is_kept_out_until_the_first_is_dead() {
     let dir = tempfile::tempdir().unwrap();
     let mut child = start("write", dir.path());

@@ -10,7 +10,7 @@ use crate::support::*;
 const ENDLESS: &str =
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
 
-#[tokio::test]
+#[watertight::test]
 async fn a_read_ends_at_its_deadline_and_gives_the_reader_back() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_with(Options {
@@ -29,7 +29,7 @@ async fn a_read_ends_at_its_deadline_and_gives_the_reader_back() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn no_reader_in_time() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_with(Options {
@@ -46,7 +46,7 @@ async fn no_reader_in_time() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_panicking_read_loses_no_reader() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_with(Options {
@@ -64,7 +64,7 @@ async fn a_panicking_read_loses_no_reader() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_reader_cannot_write() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
@@ -77,7 +77,7 @@ async fn a_reader_cannot_write() {
     store.close().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_held_snapshot_bounds_the_log_and_then_stops_writes() {
     const WAL_BYTES_MAX: u64 = 256 << 10;
     const FILLER_BYTES: u32 = 32 << 10;

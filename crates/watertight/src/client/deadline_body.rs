@@ -137,7 +137,7 @@ mod tests {
         Ok(read)
     }
 
-    #[tokio::test(start_paused = true)]
+    #[watertight::test(start_paused = true)]
     async fn a_stream_may_be_quiet_but_not_for_too_long() {
         let (lively, quiet) = (Duration::from_secs(9), Duration::from_secs(11));
         assert_eq!(read(lively, 5, None).await.unwrap(), 5);

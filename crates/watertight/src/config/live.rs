@@ -98,7 +98,7 @@ impl<T> fmt::Debug for Changes<T> {
 mod tests {
     use super::*;
 
-    #[tokio::test]
+    #[watertight::test]
     async fn who_waits_sees_the_last_change() {
         let live = Live::fixed(1);
         let mut changes = live.watch();

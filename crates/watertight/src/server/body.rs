@@ -292,7 +292,7 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    #[watertight::test]
     async fn what_is_left_of_a_frame_counts_as_size() {
         let bytes = Bytes::from(vec![0; PIECE_BYTES_MAX + 100]);
         let mut body = ScopedBody::new(Body::from(bytes), Promise::default(), finish());

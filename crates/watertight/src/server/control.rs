@@ -323,7 +323,7 @@ mod tests {
         poll!(poll_fn(|cx| watch.poll(control, STALL, cx)))
     }
 
-    #[tokio::test(start_paused = true)]
+    #[watertight::test(start_paused = true)]
     async fn a_body_that_is_asked_is_left_alone() {
         let control = control(Duration::from_secs(1));
         let mut outside = Watch::default();
@@ -333,7 +333,7 @@ mod tests {
         assert!(!control.is_late() && outside.alarm.0.is_none());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[watertight::test(start_paused = true)]
     async fn a_frame_nobody_takes_is_cut_at_the_deadline_after_a_grace() {
         let control = control(Duration::from_secs(1));
         let mut outside = Watch::default();
@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(watch(&mut outside, &control).await, cut);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[watertight::test(start_paused = true)]
     async fn each_frame_taken_puts_the_stall_off() {
         let control = control(10 * STALL);
         let mut outside = Watch::default();
@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(watch(&mut outside, &control).await, cut);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[watertight::test(start_paused = true)]
     async fn a_cancelled_scope_cuts_what_waits() {
         let control = control(10 * STALL);
         let mut outside = Watch::default();

@@ -132,7 +132,7 @@ mod tests {
         sniffed.unwrap().map(|(protocol, _)| protocol)
     }
 
-    #[tokio::test]
+    #[watertight::test]
     async fn tells_protocols_apart_however_the_bytes_come() {
         assert_eq!(told(&[PREFACE]).await, Some(Protocol::Http2));
         assert_eq!(

@@ -50,7 +50,7 @@ async fn http1_with(addr: SocketAddr, method: &str, path: &str, headers: &str) -
     http1(addr, &format!("{head}{headers}\r\n")).await
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn unknown_paths_and_wrong_methods_are_problems() {
     let router = axum::Router::new().route("/orders", get(async || "").post(async || ""));
     let running = app(&[]).http(router).start().await.unwrap();
@@ -69,7 +69,7 @@ async fn unknown_paths_and_wrong_methods_are_problems() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_routers_own_answers_win() {
     let router = axum::Router::new()
         .route("/gone", get(async || StatusCode::NOT_FOUND))
@@ -94,7 +94,7 @@ async fn a_routers_own_answers_win() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn grpc_spoken_wrongly_never_reaches_a_handler() {
     let echo = Echo::default();
     let running = app(&[]).grpc(echo.clone()).start().await.unwrap();
@@ -133,7 +133,7 @@ async fn grpc_spoken_wrongly_never_reaches_a_handler() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn head_has_headers_and_no_body() {
     let panic = async || -> &'static str { std::panic::resume_unwind(Box::new("asked to")) };
     let router = axum::Router::new()
@@ -154,7 +154,7 @@ async fn head_has_headers_and_no_body() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn bodies_are_bounded_unless_a_route_says_otherwise() {
     use axum::extract::DefaultBodyLimit;
     let length = async |body: Bytes| body.len().to_string();
@@ -182,7 +182,7 @@ async fn bodies_are_bounded_unless_a_route_says_otherwise() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_panic_hurts_nobody_else() {
     let running_now = Arc::new(AtomicUsize::new(0));
     let (count, gate) = (
@@ -229,7 +229,7 @@ async fn a_panic_hurts_nobody_else() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn who_is_refused_is_told_when_to_come_back() {
     let entered = Arc::new(tokio::sync::Notify::new());
     let reached = Arc::clone(&entered);

@@ -86,7 +86,7 @@ async fn post(addr: SocketAddr, content_type: &str, body: &str) -> (u16, Value) 
 
 const JSON: &str = "content-type: application/json\r\n";
 
-#[tokio::test]
+#[watertight::test]
 async fn a_good_body_passes() {
     let running = server().await;
     let body = r#"{"customer":"ada","lines":[{"sku":"a","quantity":1}],"weight":null}"#;
@@ -100,7 +100,7 @@ async fn a_good_body_passes() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn only_json_in_utf8_is_taken() {
     let running = server().await;
     for head in [
@@ -116,7 +116,7 @@ async fn only_json_in_utf8_is_taken() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_is_not_json_is_placed() {
     let running = server().await;
     let deep = format!("{{\"note\":{}", "[".repeat(500));
@@ -144,7 +144,7 @@ async fn what_is_not_json_is_placed() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_field_at_fault_is_named() {
     let running = server().await;
     let line =
@@ -208,7 +208,7 @@ async fn the_field_at_fault_is_named() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn invalid_utf8_is_refused() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let running = server().await;
@@ -231,7 +231,7 @@ async fn invalid_utf8_is_refused() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn too_long_is_refused_declared_or_not() {
     let running = server().await;
     // Nothing of the body is ever sent: only the declared length can be what is refused,
@@ -251,7 +251,7 @@ async fn too_long_is_refused_declared_or_not() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn parameters_are_named() {
     let running = server().await;
     let cases = [
@@ -289,7 +289,7 @@ async fn get(addr: SocketAddr, path: &str) -> (u16, Value) {
     .await
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn handlers_return_problems_of_their_own() {
     use watertight::ProblemKind;
     const OUT_OF_STOCK: ProblemKind = ProblemKind::new("out-of-stock", "Out of stock", 409);

@@ -126,7 +126,7 @@ async fn get(addr: SocketAddr, path: &str) -> TcpStream {
     tcp
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_closed_http1_connection() {
     with_pair(async |pair| async move {
         let tcp = get(pair.addr(), "/deep/7").await;
@@ -140,7 +140,7 @@ async fn a_closed_http1_connection() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_reset_http2_stream() {
     with_pair(async |pair| async move {
         let mut client = RawClient::connect(pair.addr(), &[]).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_reset_http2_stream() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_closed_http2_connection() {
     with_pair(async |pair| async move {
         let mut client = RawClient::connect(pair.addr(), &[]).await.unwrap();
@@ -174,7 +174,7 @@ async fn a_closed_http2_connection() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_cancelled_grpc_call() {
     with_pair(async |pair| async move {
         let caller = Scope::root("caller");
@@ -189,7 +189,7 @@ async fn a_cancelled_grpc_call() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_dropped_grpc_stream() {
     with_pair(async |pair| async move {
         let mut items = stream(pair.channel.clone(), "StreamDeep", None)
@@ -203,7 +203,7 @@ async fn a_dropped_grpc_stream() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_closed_event_stream() {
     with_pair(async |pair| async move {
         let mut tcp = get(pair.addr(), "/events").await;

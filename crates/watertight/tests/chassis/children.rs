@@ -146,7 +146,7 @@ fn shown(code: ExitCode) -> String {
     format!("{code:?}")
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_ops_thread_answers_and_ends_a_process_whose_workers_are_stuck() {
     let mut stuck = Child::start("stuck");
     let (_, admin) = stuck.ready();
@@ -157,7 +157,7 @@ async fn the_ops_thread_answers_and_ends_a_process_whose_workers_are_stuck() {
     assert!(stuck.read("log").contains("shutdown did not end in time"));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn shutdown_names_the_requests_it_cut_off() {
     let mut hanging = Child::start("hanging");
     let (listen, admin) = hanging.ready();

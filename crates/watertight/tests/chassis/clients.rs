@@ -40,7 +40,7 @@ fn spent() -> Scope {
     Scope::root("test").with_deadline(Deadline::after(Duration::ZERO))
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_grpc_call_with_nothing_left_touches_no_network() {
     let (nobody, addr) = Nobody::listen().await;
     let channel = GrpcChannel::connect_lazy("nobody", &format!("http://{addr}")).unwrap();
@@ -49,7 +49,7 @@ async fn a_grpc_call_with_nothing_left_touches_no_network() {
     nobody.saw_nobody().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_http_call_with_nothing_left_touches_no_network() {
     let (nobody, addr) = Nobody::listen().await;
     let client = HttpClient::new("nobody");
@@ -81,7 +81,7 @@ async fn told_http(scope: &Scope, client: &HttpClient, addr: SocketAddr) -> Dura
     Duration::from_millis(told)
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_class_bounds_calls_whose_callers_have_more() {
     let running = telling(&[]).await;
     let (addr, url) = (running.addr(), running.url());
@@ -105,7 +105,7 @@ async fn a_class_bounds_calls_whose_callers_have_more() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_class_ends_a_call_that_hangs() {
     let (running, _) = echo_server(Echo::default(), &[]).await;
     let cache = GrpcChannel::builder("cache", &running.url()).class(DeadlineClass::Cache);
@@ -125,7 +125,7 @@ async fn to_the_end(mut items: tonic::Streaming<String>) -> Status {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_stream_that_goes_silent_is_given_up() {
     let echo = Echo::default();
     let (running, _) = echo_server(echo.clone(), &[]).await;

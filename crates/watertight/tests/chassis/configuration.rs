@@ -201,7 +201,7 @@ fn nothing_starts_with_a_token_that_keeps_nobody_out() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_hangup_reloads_what_is_right_and_refuses_what_is_not() {
     let dir = with_file("[watertight]\nrequests_max = 100\n");
     let mut hello = Hello::start(dir, &[], &[]);
@@ -248,7 +248,7 @@ async fn a_hangup_reloads_what_is_right_and_refuses_what_is_not() {
 }
 
 /// Nobody says anything: the file is looked at every two seconds.
-#[tokio::test]
+#[watertight::test]
 async fn the_server_takes_over_new_limits_and_the_log_a_new_filter() {
     let dir = with_file("watertight.log = \"info\"\n");
     let hello = Hello::start(dir, &[], &[]);
@@ -287,7 +287,7 @@ fn status(answer: &str) -> &str {
     answer.split_whitespace().nth(1).unwrap_or_default()
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_token_guards_all_but_metrics_and_health() {
     let dir = with_file("watertight.admin_token_file = \"token\"\n");
     std::fs::write(dir.path().join("token"), TOKEN).unwrap();
@@ -370,7 +370,7 @@ fn secrets_that_others_may_read_are_named() {
     assert!(told[0].contains("admin_token_file"), "{told:?}");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_token_of_the_environment_is_in_no_log() {
     let env = [("WATERTIGHT_ADMIN_TOKEN", TOKEN)];
     let hello = Hello::start(with_file(""), &[], &env);
@@ -392,7 +392,7 @@ fn outer_address() -> Option<IpAddr> {
     (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn without_a_token_only_callers_on_this_machine_see_more() {
     let hello = Hello::start(with_file(""), &["--admin", "0.0.0.0:0"], &[]);
     let port = hello.admin.port();
@@ -442,7 +442,7 @@ fn opened(path: &Path) -> Sender {
     sender.unwrap()
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_file_system_that_hangs_holds_up_neither_admin_port_nor_end() {
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     for name in ["hello.toml", "token", "cert.pem"] {
@@ -468,7 +468,7 @@ async fn a_file_system_that_hangs_holds_up_neither_admin_port_nor_end() {
 }
 
 /// Whoever tells a process to reload may be early.
-#[tokio::test]
+#[watertight::test]
 async fn a_hangup_while_it_starts_ends_nothing() {
     let dir = temp_dir();
     let path = dir.path().join("hello.toml");

@@ -16,7 +16,7 @@ fn with_timeout(value: &'static str) -> Request<String> {
     request
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_next_hop_is_told_less_than_is_left() {
     let (last, next) = echo_server(Echo::default(), &[]).await;
     let middle = Echo {
@@ -43,7 +43,7 @@ async fn the_next_hop_is_told_less_than_is_left() {
     last.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_earlier_of_scope_and_request_wins() {
     let (running, channel) = echo_server(Echo::default(), &[]).await;
     let scope = Scope::root("test").with_deadline(Deadline::after(Duration::from_secs(20)));
@@ -60,7 +60,7 @@ async fn the_earlier_of_scope_and_request_wins() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_server_that_never_answers_is_given_up_at_the_deadline() {
     // Accepts, and says nothing: neither HTTP nor an error.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -74,7 +74,7 @@ async fn a_server_that_never_answers_is_given_up_at_the_deadline() {
     assert_eq!(error.code(), Code::DeadlineExceeded);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn nobody_listening_is_unavailable() {
     let channel = GrpcChannel::connect_lazy("nobody", "http://127.0.0.1:1").unwrap();
     let error = call(channel, "Say", String::new()).await.unwrap_err();
@@ -83,7 +83,7 @@ async fn nobody_listening_is_unavailable() {
     assert!(GrpcChannel::connect_lazy("bad", "https://127.0.0.1:1").is_err());
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn garbage_and_negative_timeouts_are_refused_before_the_handler() {
     let echo = Echo::default();
     let (running, _) = echo_server(echo.clone(), &[]).await;
@@ -102,7 +102,7 @@ async fn garbage_and_negative_timeouts_are_refused_before_the_handler() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn absurd_timeouts_are_cut_down() {
     let (running, _) = echo_server(Echo::default(), &["--request-timeout-max", "20s"]).await;
     let channel = raw_channel(&running).await;
@@ -113,7 +113,7 @@ async fn absurd_timeouts_are_cut_down() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_handler_over_its_deadline_is_dropped_and_the_caller_told() {
     let echo = Echo::default();
     let (running, _) = echo_server(echo.clone(), &[]).await;
@@ -129,7 +129,7 @@ async fn a_handler_over_its_deadline_is_dropped_and_the_caller_told() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn http_timeouts_follow_the_same_rules() {
     let hang = axum::routing::get(async || std::future::pending::<&'static str>().await);
     let running = app(&["--request-timeout", "50ms"])
@@ -153,7 +153,7 @@ async fn http_timeouts_follow_the_same_rules() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_route_may_have_deadlines_of_its_own() {
     let long = watertight::RouteTimeouts {
         default: Duration::from_secs(600),
@@ -186,7 +186,7 @@ async fn a_route_may_have_deadlines_of_its_own() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_a_request_spawned_ends_with_it() {
     let echo = Echo::default();
     let (running, channel) = echo_server(echo.clone(), &[]).await;
@@ -195,7 +195,7 @@ async fn what_a_request_spawned_ends_with_it() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_caller_that_leaves_cancels_the_handler() {
     let echo = Echo::default();
     let (running, channel) = echo_server(echo.clone(), &[]).await;
@@ -210,7 +210,7 @@ async fn a_caller_that_leaves_cancels_the_handler() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_stream_outlives_the_default_deadline_but_not_its_own() {
     let echo = Echo::default();
     let (running, channel) = echo_server(echo.clone(), &["--request-timeout", "100ms"]).await;
@@ -237,7 +237,7 @@ async fn a_stream_outlives_the_default_deadline_but_not_its_own() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_server_limits_streams_by_itself() {
     let (running, channel) = echo_server(Echo::default(), &["--stream-timeout-max", "100ms"]).await;
     let mut items = stream(channel, "Stream", None).await.unwrap();
@@ -249,7 +249,7 @@ async fn the_server_limits_streams_by_itself() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn many_calls_over_several_connections() {
     let (running, _) = echo_server(Echo::default(), &[]).await;
     let channel = GrpcChannel::builder("many", &running.url())

@@ -60,7 +60,7 @@ fn find<'a>(spans: &'a [SeenSpan], kind: &str, name: &str) -> &'a SeenSpan {
     found.unwrap_or_else(|| panic!("no {kind} {name} among {spans:#?}"))
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_sampled_trace_arrives_with_its_edges_across_http_and_grpc() {
     let sink = OtlpSink::start();
     let third = echo(&sink, None, &[]).await;
@@ -116,7 +116,7 @@ async fn a_sampled_trace_arrives_with_its_edges_across_http_and_grpc() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_http_client_has_a_span_of_its_own() {
     let sink = OtlpSink::start();
     let router = axum::Router::new().route("/", route(async || "hi"));
@@ -149,7 +149,7 @@ async fn the_http_client_has_a_span_of_its_own() {
     second.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn of_unsampled_traces_those_that_failed_arrive() {
     let sink = OtlpSink::start();
     // So slow is nothing here, and so slow is everything.
@@ -194,7 +194,7 @@ async fn of_unsampled_traces_those_that_failed_arrive() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_slow_request_arrives_though_nothing_is_sampled() {
     let sink = OtlpSink::start();
     let slow = async || let_pass(Duration::from_millis(30), "a handler that is slow").await;
@@ -211,7 +211,7 @@ async fn a_slow_request_arrives_though_nothing_is_sampled() {
     assert_eq!((slow.error.as_ref(), slow.parent.as_str()), (None, ""));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_ratio_decides_what_begins_here() {
     for (ratio, expected) in [("100%", 10), ("0%", 0)] {
         let sink = OtlpSink::start();
@@ -226,7 +226,7 @@ async fn the_ratio_decides_what_begins_here() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn broken_contexts_and_baggage_cost_no_request() {
     let sink = OtlpSink::start();
     let headers = async |headers: http::HeaderMap| {
@@ -261,7 +261,7 @@ async fn broken_contexts_and_baggage_cost_no_request() {
 }
 
 /// `cargo xtask otlp` installs the receiver (PyPI's `rotel`) and runs this.
-#[tokio::test]
+#[watertight::test]
 #[ignore = "needs a receiver: cargo xtask otlp"]
 async fn a_receiver_that_is_not_ours_gets_every_span() {
     let agent = std::env::var_os("ROTEL_AGENT").unwrap();
@@ -318,7 +318,7 @@ async fn a_receiver_that_is_not_ours_gets_every_span() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_collector_that_hangs_holds_up_neither_requests_nor_the_end() {
     // Takes connections in its backlog, and never says a word.
     let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -340,7 +340,7 @@ async fn a_collector_that_hangs_holds_up_neither_requests_nor_the_end() {
     within(LIVENESS, running.shutdown()).await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_collector_that_refuses_is_asked_again_when_it_works() {
     let sink = OtlpSink::start();
     let running = echo(&sink, None, &["--trace-ratio", "100%"]).await;

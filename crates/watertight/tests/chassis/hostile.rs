@@ -31,7 +31,7 @@ async fn closed(tcp: &mut TcpStream) -> Vec<u8> {
     answer
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn silent_and_stalling_sockets_are_closed() {
     let short = Duration::from_millis(50);
     let config = ServerConfig {
@@ -55,7 +55,7 @@ async fn silent_and_stalling_sockets_are_closed() {
     assert!(scope.close(LIVENESS).await.is_empty());
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_peer_that_answers_no_ping_is_closed() {
     let short = Duration::from_millis(50);
     let config = ServerConfig {
@@ -71,7 +71,7 @@ async fn a_peer_that_answers_no_ping_is_closed() {
     assert!(scope.close(LIVENESS).await.is_empty());
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn connections_beyond_the_cap_are_closed_at_once() {
     let (scope, server, addr) = start(ServerConfig {
         connections_max: 2,
@@ -93,7 +93,7 @@ async fn connections_beyond_the_cap_are_closed_at_once() {
     assert!(scope.close(Duration::ZERO).await.is_empty());
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn oversized_headers_are_refused() {
     let (scope, _server, addr) = start(ServerConfig::default());
     let fat = format!("x-fat: {}\r\n", "a".repeat(20 * 1024));
@@ -102,7 +102,7 @@ async fn oversized_headers_are_refused() {
     assert!(scope.close(LIVENESS).await.is_empty());
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn requests_beyond_the_cap_are_refused_and_places_come_back() {
     let echo = Echo::default();
     let (running, channel) = echo_server(echo.clone(), &["--requests-max", "2"]).await;

@@ -107,7 +107,7 @@ impl Foreign {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn axum_gets_deadlines_and_labels() {
     let server = axum_server().await;
     let answer = server.get("/hang/1", "x-request-timeout: 60\r\n").await;
@@ -133,7 +133,7 @@ async fn axum_gets_deadlines_and_labels() {
     server.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn axum_callers_that_leave_end_their_work() {
     let server = axum_server().await;
     for path in ["/hang/1", "/events"] {
@@ -151,7 +151,7 @@ async fn axum_callers_that_leave_end_their_work() {
     server.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_body_ends_at_the_deadline_of_its_request() {
     let server = axum_server().await;
     let answer = server.get("/events", "x-request-timeout: 200\r\n").await;
@@ -161,7 +161,7 @@ async fn a_body_ends_at_the_deadline_of_its_request() {
     server.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn tonic_gets_deadlines() {
     let server = tonic_server().await;
     let late = server.raw("Hang", "50m").await.unwrap_err();
@@ -184,7 +184,7 @@ async fn tonic_gets_deadlines() {
     server.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn tonic_callers_that_leave_end_their_work() {
     let server = tonic_server().await;
     let caller = Scope::root("caller");
@@ -200,7 +200,7 @@ async fn tonic_callers_that_leave_end_their_work() {
     server.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn cancelling_the_scope_ends_streams_with_trailers() {
     let server = tonic_server().await;
     let mut items = stream(server.channel(), "Stream", None).await.unwrap();

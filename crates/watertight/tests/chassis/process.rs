@@ -67,7 +67,7 @@ async fn greet(addr: SocketAddr) -> String {
         .into_inner()
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn hello_serves_and_ends_in_order() {
     let mut hello = start(&["--report", "20ms", "--unready", "0s"]);
     assert_eq!(greet(hello.listen).await, "hello you");
@@ -123,7 +123,7 @@ async fn hello_serves_and_ends_in_order() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_absent_collector_costs_traces_and_nothing_else() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
     let url = format!("http://{}", nobody.unwrap());
@@ -141,7 +141,7 @@ async fn an_absent_collector_costs_traces_and_nothing_else() {
     assert_eq!(log.iter().filter(told).count(), 1, "{log:?}");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn at_the_end_a_process_sends_what_it_has() {
     let sink = testkit::otlp::OtlpSink::start();
     let flags = [
@@ -165,7 +165,7 @@ async fn at_the_end_a_process_sends_what_it_has() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_second_signal_ends_it_at_once() {
     let mut hello = start(&["--unready", "600000ms"]);
     hello.child.signal("INT");

@@ -41,7 +41,7 @@ fn router() -> axum::Router {
         )
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn http1_http2_and_grpc_share_one_port() {
     let running = app(&[])
         .grpc(Echo::default())
@@ -79,7 +79,7 @@ async fn http1_http2_and_grpc_share_one_port() {
     assert!(running.shutdown().await.is_empty());
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_unknown_is_unimplemented_or_not_found() {
     let (running, channel) = echo_server(Echo::default(), &[]).await;
     let error = call(channel.clone(), "NoSuchMethod", String::new())
@@ -103,7 +103,7 @@ async fn the_unknown_is_unimplemented_or_not_found() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_panic_is_an_internal_error_and_nothing_more() {
     let running = app(&[])
         .grpc(Echo::default())
@@ -129,7 +129,7 @@ async fn a_panic_is_an_internal_error_and_nothing_more() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn handlers_tell_listeners_apart() {
     let free = "127.0.0.1:0".parse().unwrap();
     let running = app(&[])
@@ -146,7 +146,7 @@ async fn handlers_tell_listeners_apart() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn grpc_health_follows_readiness() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -186,7 +186,7 @@ async fn grpc_health_follows_readiness() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_http_client_brings_deadline_and_limits() {
     let running = app(&["--request-timeout", "300ms"])
         .http(router())

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tonic::Code;
 use watertight::GrpcChannel;
 
-#[tokio::test]
+#[watertight::test]
 async fn requests_in_flight_are_finished() {
     let (running, _) = echo_server(Echo::default(), &[]).await;
     let channel = GrpcChannel::connect_lazy("echo", &running.url()).unwrap();
@@ -31,7 +31,7 @@ async fn requests_in_flight_are_finished() {
     assert_eq!(error.code(), Code::Unavailable);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn clients_that_hang_do_not_hold_up_the_end() {
     let echo = Echo::default();
     let (running, channel) = echo_server(echo.clone(), &["--drain", "200ms"]).await;
@@ -51,7 +51,7 @@ async fn clients_that_hang_do_not_hold_up_the_end() {
     assert!(took <= max * 10, "{took:?}");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn jobs_end_before_hooks_and_hooks_run_in_order() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let note = |what: &'static str| {
@@ -87,7 +87,7 @@ async fn jobs_end_before_hooks_and_hooks_run_in_order() {
     assert_eq!(*seen.lock().unwrap(), ["job", "work", "first", "second"]);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_request_being_drained_may_still_spawn() {
     let echo = Echo::default();
     let (running, channel) = echo_server(echo.clone(), &[]).await;

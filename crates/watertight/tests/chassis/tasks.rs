@@ -136,7 +136,7 @@ async fn do_it(listen: SocketAddr, path: &str) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_dead_task_is_listed_counted_and_named_once() {
     let mut child = Child::start("tasks");
     let (listen, admin) = child.ready();
@@ -187,7 +187,7 @@ async fn a_dead_task_is_listed_counted_and_named_once() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_task_that_keeps_its_worker_is_seen_while_it_does() {
     let mut child = Child::start("tasks");
     let (listen, admin) = child.ready();
@@ -238,7 +238,7 @@ async fn a_task_that_keeps_its_worker_is_seen_while_it_does() {
     assert_eq!(told("a task does not give its worker back"), 1);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_does_not_go_when_it_is_cancelled_is_a_straggler() {
     let mut child = Child::start("tasks");
     let (listen, admin) = child.ready();
@@ -275,7 +275,7 @@ async fn what_does_not_go_when_it_is_cancelled_is_a_straggler() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn work_after_the_response_is_done_before_the_service_ends() {
     let (sent, mut seen) = mpsc::channel(1);
     let app = app(&[]);
@@ -298,7 +298,7 @@ async fn work_after_the_response_is_done_before_the_service_ends() {
     assert_eq!(of.trace_id().to_string(), trace[3..35]);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn every_task_of_the_runtimes_has_an_owner_but_for_orphans() {
     let mut child = Child::start("tasks");
     let (listen, admin) = child.ready();
@@ -338,7 +338,7 @@ async fn every_task_of_the_runtimes_has_an_owner_but_for_orphans() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_page_of_very_many_tasks_is_bounded_and_holds_nobody_up() {
     let mut child = Child::start("tasks");
     let (listen, admin) = child.ready();
@@ -375,7 +375,7 @@ async fn a_page_of_very_many_tasks_is_bounded_and_holds_nobody_up() {
     assert_eq!(json(admin, "&dead").await["tasks"], 0);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn bad_questions_are_refused_and_the_page_is_not_for_everybody() {
     let mut child = Child::start("tasks");
     let (_, admin) = child.ready();
@@ -414,7 +414,7 @@ async fn bad_questions_are_refused_and_the_page_is_not_for_everybody() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_first_page_leads_everywhere() {
     let mut child = Child::start("tasks");
     let (_, admin) = child.ready();
@@ -439,7 +439,7 @@ async fn the_first_page_leads_everywhere() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_purge_gives_memory_back_and_pages_of_others_cannot_ask_for_it() {
     let mut child = Child::start("tasks");
     let (_, admin) = child.ready();

@@ -145,7 +145,7 @@ async fn counted(metrics: &PrometheusHandle, line: &str) {
     testkit::wait_until_async(LIVENESS, async || seen()).await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn http1_and_http2_over_tls_share_the_port() {
     let recorder = recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
@@ -194,7 +194,7 @@ async fn http1_and_http2_over_tls_share_the_port() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn tls_1_2_is_still_spoken() {
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::new();
@@ -210,7 +210,7 @@ async fn tls_1_2_is_still_spoken() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn bad_handshakes_fail_cleanly_and_are_told_apart() {
     let recorder = recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
@@ -259,7 +259,7 @@ async fn bad_handshakes_fail_cleanly_and_are_told_apart() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_stalled_handshake_is_cut_off() {
     let recorder = recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
@@ -294,7 +294,7 @@ async fn refused(files: TlsFiles) -> String {
     format!("{error}: {source}")
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_cannot_be_served_is_refused_at_start() {
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::new();
@@ -359,7 +359,7 @@ async fn what_cannot_be_served_is_refused_at_start() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn settings_name_the_files() {
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::new();
@@ -387,7 +387,7 @@ async fn settings_name_the_files() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_reload_is_for_new_connections() {
     let recorder = recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
@@ -471,7 +471,7 @@ fn reloads_wait_for_each_other() {
     assert_eq!(tls.not_after_s(), new_one);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn changed_files_are_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::new();
@@ -485,7 +485,7 @@ async fn changed_files_are_noticed() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn clients_show_certificates_where_they_must() {
     let recorder = recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);

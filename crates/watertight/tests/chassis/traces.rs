@@ -21,7 +21,7 @@ fn id(traceparent: &str) -> &str {
     &traceparent[3..35]
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn one_trace_id_holds_across_http_and_two_grpc_hops() {
     let (third, to_third) = echo_server(Echo::default(), &[]).await;
     let (second, to_second) = echo_server(
@@ -54,7 +54,7 @@ async fn one_trace_id_holds_across_http_and_two_grpc_hops() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_http_client_tells_the_trace() {
     let headers = async |headers: http::HeaderMap| {
         let value = headers.get("traceparent");
@@ -87,7 +87,7 @@ async fn the_http_client_tells_the_trace() {
     second.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn statuses_of_the_chassis_name_reason_and_trace() {
     let (running, channel) = echo_server(Echo::default(), &["--request-timeout", "200ms"]).await;
     let expected = [
@@ -107,7 +107,7 @@ async fn statuses_of_the_chassis_name_reason_and_trace() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_tonic_refuses_gets_reason_and_trace_too() {
     let (running, channel) = echo_server(Echo::default(), &[]).await;
     // A string is declared longer than the message that holds it.
@@ -154,7 +154,7 @@ async fn what_tonic_refuses_gets_reason_and_trace_too() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_stream_that_is_late_says_so_in_its_trailers() {
     let (running, _) = echo_server(Echo::default(), &[]).await;
     // A bare client: the chassis' own would notice the deadline itself.
@@ -179,7 +179,7 @@ async fn a_stream_that_is_late_says_so_in_its_trailers() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn problems_name_the_trace() {
     let panic = async || -> &'static str { std::panic::resume_unwind(Box::new("asked to")) };
     let router = axum::Router::new().route("/panic", route(panic));
@@ -202,7 +202,7 @@ async fn problems_name_the_trace() {
     running.shutdown().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn work_without_a_request_sends_no_trace() {
     let (running, channel) = echo_server(Echo::default(), &[]).await;
     let answer = call(channel, "Trace", String::new()).await.unwrap();

@@ -54,7 +54,7 @@ async fn hanging(edge: &Edge, alive: usize) {
     wait_until_async(LIVENESS, async || edge.state.alive() == alive).await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_caller_that_leaves() {
     let edge = edge("/leaves", ServerConfig::default());
     let tcp = say(edge.addr, "GET /leaves HTTP/1.1\r\nhost: t\r\n\r\n").await;
@@ -68,7 +68,7 @@ async fn a_caller_that_leaves() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_deadline_that_passes() {
     let config = ServerConfig {
         request_timeout: ms(50),
@@ -84,7 +84,7 @@ async fn a_deadline_that_passes() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_server_that_shuts_down() {
     let edge = edge("/shut", ServerConfig::default());
     let _tcp = say(edge.addr, "GET /shut HTTP/1.1\r\nhost: t\r\n\r\n").await;
@@ -96,7 +96,7 @@ async fn a_server_that_shuts_down() {
 }
 
 /// The handler's own destructors know it, under HTTP/1 and HTTP/2.
-#[tokio::test]
+#[watertight::test]
 async fn a_handler_learns_why_it_is_dropped() {
     let told: Arc<Mutex<Vec<CancelReason>>> = Arc::default();
     let (state, tell) = (State::default(), Arc::clone(&told));
@@ -131,7 +131,7 @@ async fn a_handler_learns_why_it_is_dropped() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_answer_is_no_cancellation_but_ends_what_is_left() {
     let edge = edge("/normal", ServerConfig::default());
     let answer = fetch(edge.addr, "/normal?answer", "").await;
@@ -145,7 +145,7 @@ async fn an_answer_is_no_cancellation_but_ends_what_is_left() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn deadlines_that_nobody_gets_are_counted() {
     let edge = edge("/absurd", ServerConfig::default());
     for (header, outcome) in [
@@ -170,7 +170,7 @@ fn streams(edge: &Edge) -> Vec<TaskView> {
     all.into_iter().filter(is_stream).collect()
 }
 
-#[tokio::test]
+#[watertight::test]
 #[expect(
     clippy::disallowed_methods,
     reason = "spawns nothing: asks the runtime how many tasks it has"

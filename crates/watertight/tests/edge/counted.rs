@@ -17,7 +17,8 @@ fn edge() -> Edge {
     Edge::with(ServerConfig::default(), routes, state)
 }
 
-async fn refused(client: &mut RawClient, stream: u32, path: &str, timeout: &str) {
+/// Asks, and waits for the head of the answer.
+async fn answered(client: &mut RawClient, stream: u32, path: &str, timeout: &str) {
     let block = grpc(path, &[("grpc-timeout", timeout)]);
     let open = frame(kind::HEADERS, WHOLE, stream, &block);
     client.send(&open).await.unwrap();
@@ -29,7 +30,7 @@ fn series(method: &str, code: &str) -> String {
 }
 
 /// Their paths were never compared with any method.
-#[tokio::test]
+#[watertight::test]
 async fn what_the_server_refuses_makes_no_series() {
     let refusals = [("0m", "DEADLINE_EXCEEDED"), ("soon", "INVALID_ARGUMENT")];
     let edge = edge();
@@ -38,7 +39,7 @@ async fn what_the_server_refuses_makes_no_series() {
         let unmatched = series("unmatched", code);
         let before = counter(&unmatched);
         let path = format!("/test.Raw/Invented{i}");
-        refused(&mut client, 2 * i + 1, &path, timeout).await;
+        answered(&mut client, 2 * i + 1, &path, timeout).await;
         grown(&unmatched, before).await;
         assert_eq!(counter(&series(&path, code)), 0);
     }
@@ -47,12 +48,33 @@ async fn what_the_server_refuses_makes_no_series() {
 }
 
 /// It would go unseen just when it matters.
-#[tokio::test]
+#[watertight::test]
 async fn a_method_that_has_never_answered_has_its_series() {
     let edge = edge();
     let mut client = edge.raw(&[]).await;
-    refused(&mut client, 1, "/test.Raw/Hang", "50m").await;
+    answered(&mut client, 1, "/test.Raw/Hang", "50m").await;
     grown(&series("/test.Raw/Hang", "DEADLINE_EXCEEDED"), 0).await;
+    drop(client);
+    edge.end().await;
+}
+
+/// As over HTTP, see `cancelled`.
+#[watertight::test]
+async fn deadlines_that_no_grpc_caller_gets_are_counted() {
+    let edge = edge();
+    let mut client = edge.raw(&[]).await;
+    for (i, (timeout, outcome)) in (0..).zip([
+        ("99999999H", "clamped"),
+        ("-1S", "malformed"),
+        ("1x", "malformed"),
+        ("", "malformed"),
+        ("0n", "expired"),
+    ]) {
+        let series = format!(r#"server_request_deadlines_total{{outcome="{outcome}"}}"#);
+        let before = counter(&series);
+        answered(&mut client, 2 * i + 1, "/test.Raw/Absurd", timeout).await;
+        grown(&series, before).await;
+    }
     drop(client);
     edge.end().await;
 }

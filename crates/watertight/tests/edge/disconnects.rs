@@ -17,7 +17,7 @@ async fn started(edge: &Edge) {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_caller_that_hangs_up_ends_its_handler() {
     let edge = Edge::start(ServerConfig::default());
     let tcp = say(edge.addr, GET_HANG).await;
@@ -27,7 +27,7 @@ async fn a_caller_that_hangs_up_ends_its_handler() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_caller_that_shuts_its_side_down_is_taken_as_gone() {
     let edge = Edge::start(ServerConfig::default());
     let mut tcp = say(edge.addr, GET_HANG).await;
@@ -38,7 +38,7 @@ async fn a_caller_that_shuts_its_side_down_is_taken_as_gone() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn half_close_answers_it_and_then_only_the_deadline_ends_a_handler() {
     let edge = Edge::start(ServerConfig {
         half_close: true,
@@ -74,7 +74,7 @@ const HIDING: [(&str, &str); 3] = [
     ),
 ];
 
-#[tokio::test]
+#[watertight::test]
 async fn what_hides_a_disconnect_leaves_the_handler_to_its_deadline() {
     for (what, request) in HIDING {
         let edge = Edge::start(ServerConfig {
@@ -92,7 +92,7 @@ async fn what_hides_a_disconnect_leaves_the_handler_to_its_deadline() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn expect_continue_is_answered_when_the_body_is_wanted() {
     let edge = Edge::start(ServerConfig::default());
     let head =
@@ -110,7 +110,7 @@ async fn expect_continue_is_answered_when_the_body_is_wanted() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn pipelined_requests_are_answered_in_order() {
     let edge = Edge::start(ServerConfig::default());
     let posts = |body: &str| {

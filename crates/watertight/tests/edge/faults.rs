@@ -1,6 +1,6 @@
 //! Handlers whose responses are wrong.
 
-use crate::common::{Edge, State, counter, fetch, grown, ms, say, until_closed};
+use crate::common::{Alive, Edge, LIVENESS, State, counter, fetch, grown, ms, say, until_closed};
 use axum::body::Body;
 use axum::routing::get;
 use bytes::Bytes;
@@ -111,7 +111,7 @@ fn service(make: impl Fn() -> tonic::body::Body + Send + Sync + 'static) -> Rout
     )
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn frames_after_the_trailers_are_counted() {
     let body = || {
         let all = vec![data(b"one"), Frame::trailers(status("0")), data(b"more")];
@@ -120,7 +120,7 @@ async fn frames_after_the_trailers_are_counted() {
     fault_of(service(body), "frame_after_end", "/test.Raw/After").await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_second_status_is_counted() {
     let twice = || {
         let all = vec![Frame::trailers(status("0")), Frame::trailers(status("13"))];
@@ -181,7 +181,7 @@ fn wrong_lengths() -> Routes {
     )
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_body_of_another_length_ends_the_connection_and_nothing_else() {
     let series = r#"server_response_faults_total{kind="length_mismatch"}"#;
     let before = counter(series);
@@ -203,7 +203,7 @@ async fn a_body_of_another_length_ends_the_connection_and_nothing_else() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn over_http2_it_resets_the_stream_alone() {
     let edge = Edge::with(ServerConfig::default(), wrong_lengths(), State::default());
     let mut client = edge.raw(&[]).await;
@@ -226,7 +226,7 @@ async fn over_http2_it_resets_the_stream_alone() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_panic_in_a_body_ends_it_alone() {
     let series = r#"server_response_faults_total{kind="panic"}"#;
     let before = counter(series);
@@ -253,7 +253,7 @@ fn ended(method: &str, route: &str, how: &str) -> String {
     format!("http_server_requests_total{{{labels}}}")
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_body_that_its_handler_breaks_off_is_a_fault() {
     let series = r#"server_response_faults_total{kind="broken_off"}"#;
     let before = counter(series);
@@ -267,7 +267,7 @@ async fn a_body_that_its_handler_breaks_off_is_a_fault() {
 }
 
 /// The handler only passes it on.
-#[tokio::test]
+#[watertight::test]
 async fn a_body_that_its_caller_breaks_off_is_not() {
     let left = ended("POST", "/early", "CALLER_LEFT");
     let before = counter(&left);
@@ -277,5 +277,58 @@ async fn a_body_that_its_caller_breaks_off_is_not() {
     until_closed(&mut say(edge.addr, chunked).await).await;
     grown(&left, before).await;
     assert_eq!(counter(&ended("POST", "/early", "BROKEN_OFF")), 0);
+    edge.end().await;
+}
+
+/// Held by a handler that never answers.
+struct PanicsOnDrop {
+    _alive: Alive,
+}
+
+impl Drop for PanicsOnDrop {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new("asked to"));
+    }
+}
+
+fn panicking_as_they_go(state: &State) -> Routes {
+    let held = state.clone();
+    let hang = async move || {
+        let _alive = held.enter();
+        let _held = PanicsOnDrop { _alive };
+        std::future::pending::<&'static str>().await
+    };
+    let router = axum::Router::new().route("/hang", get(hang));
+    Routes::http(router.route("/", get(async || "home")))
+}
+
+/// What it held is gone all the same, and nobody else notices.
+#[watertight::test]
+async fn a_handler_that_panics_as_it_is_dropped_hurts_nobody_else() {
+    let state = State::default();
+    let routes = panicking_as_they_go(&state);
+    let edge = Edge::with(ServerConfig::default(), routes, state);
+    let hangs = async |count| {
+        let hangs = async || edge.state.alive() == count;
+        testkit::wait_until_async(LIVENESS, hangs).await;
+    };
+    // Over HTTP/1 with its connection, over HTTP/2 alone.
+    let one = say(edge.addr, "GET /hang HTTP/1.1\r\nhost: t\r\n\r\n").await;
+    let mut two = edge.raw(&[]).await;
+    let whole = END_HEADERS | END_STREAM;
+    let ask = |stream, path| frame(kind::HEADERS, whole, stream, &request("GET", path, &[]));
+    two.send(&ask(1, "/hang")).await.unwrap();
+    hangs(2).await;
+    drop(one);
+    hangs(1).await;
+    let cancel = 8_u32.to_be_bytes();
+    two.send(&frame(kind::RST_STREAM, 0, 1, &cancel))
+        .await
+        .unwrap();
+    hangs(0).await;
+    two.send(&ask(3, "/")).await.unwrap();
+    let home = crate::common::frame_of(&mut two, kind::DATA, 3).await;
+    assert_eq!(home.unwrap().payload, b"home");
+    drop(two);
     edge.end().await;
 }

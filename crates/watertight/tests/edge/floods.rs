@@ -51,7 +51,7 @@ async fn ended(flood: Flood) {
     edge.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_flood_is_ended_and_others_are_served() {
     let closed = r#"server_connections_closed_total{reason="control_frames"}"#;
     for flood in Flood::ALL {
@@ -83,7 +83,7 @@ fn overfull(stream: u32) -> Vec<u8> {
     )
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_peer_that_goes_on_sending_too_many_header_fields_is_cut_off() {
     let closed = r#"server_connections_closed_total{reason="header_fields"}"#;
     let before = counter(closed);
@@ -210,13 +210,13 @@ async fn through_the_mirror(many: usize, size: usize) {
     edge.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tonic_client_that_streams_100_mib_both_ways_is_honest() {
     through_the_mirror(1_600, 64 * 1024).await;
     through_the_mirror(20_000, 1).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hyper_client_that_measures_with_pings_is_honest() {
     const MIB: usize = 100;
     let edge = mirror(miserly());
@@ -243,7 +243,7 @@ async fn a_hyper_client_that_measures_with_pings_is_honest() {
     edge.scope.cancel();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_gives_up_all_its_calls_is_honest() {
     let edge = Edge::start(miserly());
     let tcp = tokio::net::TcpStream::connect(edge.addr).await.unwrap();

@@ -20,7 +20,7 @@ async fn from(local: &str, to: SocketAddr) -> TcpStream {
     socket.connect(to).await.unwrap()
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_address_has_its_own_cap() {
     let refused =
         r#"server_connections_refused_total{listener="main",reason="connections_per_ip_max"}"#;
@@ -65,7 +65,7 @@ impl Acceptor for Stuck {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_handshake_that_stalls_is_ended() {
     let scope = Scope::root("test");
     let config = ServerConfig {
@@ -80,7 +80,7 @@ async fn a_handshake_that_stalls_is_ended() {
     assert!(scope.close(Duration::ZERO).await.is_empty());
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_idle_http2_connection_is_told_to_go() {
     let idle = r#"server_connections_closed_total{reason="idle"}"#;
     let before = counter(idle);
@@ -106,7 +106,7 @@ async fn an_idle_http2_connection_is_told_to_go() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_old_connection_finishes_what_it_has_and_goes() {
     let edge = Edge::start(ServerConfig {
         connection_age_max: ms(200),
@@ -133,7 +133,7 @@ async fn an_old_connection_finishes_what_it_has_and_goes() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_old_http1_connection_says_close() {
     let edge = Edge::start(ServerConfig {
         connection_age_max: ms(100),
@@ -157,7 +157,7 @@ async fn an_old_http1_connection_says_close() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn headers_that_come_byte_by_byte_run_out_of_time() {
     let edge = Edge::start(ServerConfig {
         header_timeout: ms(200),
@@ -181,7 +181,7 @@ async fn headers_that_come_byte_by_byte_run_out_of_time() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn long_headers_are_refused_and_the_http2_connection_lives() {
     let edge = Edge::start(ServerConfig::default());
     let fat = format!("x-fat: {}\r\n", "a".repeat(20 * 1024));
@@ -214,7 +214,7 @@ async fn long_headers_are_refused_and_the_http2_connection_lives() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn many_headers_are_refused_and_the_http2_connection_lives() {
     let edge = Edge::start(ServerConfig::default());
     let names: Vec<_> = (0..101).map(|i| format!("x-{i}")).collect();
@@ -231,7 +231,7 @@ async fn many_headers_are_refused_and_the_http2_connection_lives() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn one_host_and_chunks_are_what_http1_has() {
     let edge = Edge::start(ServerConfig::default());
     for (head, answer) in [

@@ -150,7 +150,7 @@ fn sockets() -> usize {
     sockets
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn nine_thousand_silent_sockets_cost_little_and_go() {
     let many = sockets();
     let child = Child::start();
@@ -176,7 +176,7 @@ async fn nine_thousand_silent_sockets_cost_little_and_go() {
     drop(open);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn header_bombs_are_bounded() {
     let child = Child::start();
     child.answers().await;
@@ -194,7 +194,7 @@ async fn header_bombs_are_bounded() {
     child.has(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[watertight::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_leave_nothing_behind() {
     let child = Child::start();
     child.answers().await;

@@ -58,7 +58,7 @@ fn pinging() -> ServerConfig {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_unary_response_nobody_takes_ends_at_its_deadline() {
     ends(
         pinging(),
@@ -69,7 +69,7 @@ async fn a_unary_response_nobody_takes_ends_at_its_deadline() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_stream_nobody_takes_ends_at_its_deadline() {
     ends(
         pinging(),
@@ -80,7 +80,7 @@ async fn a_stream_nobody_takes_ends_at_its_deadline() {
     .await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_stream_without_a_deadline_ends_at_the_limit_for_streams() {
     let config = ServerConfig {
         stream_timeout_max: ms(300),
@@ -90,7 +90,7 @@ async fn a_stream_without_a_deadline_ends_at_the_limit_for_streams() {
     ends(config, "/flood", &[], "deadline").await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_nobody_takes_for_too_long_is_a_stall() {
     let config = ServerConfig {
         write_stall_timeout: ms(200),
@@ -100,7 +100,7 @@ async fn what_nobody_takes_for_too_long_is_a_stall() {
     ends(config, "/flood", &[], "write_stall").await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_grpc_stream_nobody_takes_ends_at_its_deadline() {
     let state = State::default();
     let service = RawService::flooding(&state);
@@ -123,7 +123,7 @@ async fn a_grpc_stream_nobody_takes_ends_at_its_deadline() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_late_stream_whose_window_opens_gets_its_status() {
     let state = State::default();
     let service = RawService::flooding(&state);
@@ -156,7 +156,7 @@ async fn a_late_stream_whose_window_opens_gets_its_status() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_quiet_stream_is_not_stalled() {
     let edge = Edge::start(ServerConfig {
         write_stall_timeout: ms(50),
@@ -174,7 +174,7 @@ async fn a_quiet_stream_is_not_stalled() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_cancelled_request_ends_what_nobody_takes() {
     let edge = Edge::start(pinging());
     let mut client = edge.raw(SHUT).await;
@@ -185,7 +185,7 @@ async fn a_cancelled_request_ends_what_nobody_takes() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_http1_client_that_stops_reading_is_cut_off() {
     let stall = r#"server_connections_closed_total{reason="write_stall"}"#;
     let before = counter(stall);
@@ -207,7 +207,7 @@ async fn an_http1_client_that_stops_reading_is_cut_off() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_http1_response_nobody_takes_ends_at_its_deadline() {
     let late = r#"server_connections_closed_total{reason="deadline"}"#;
     let before = counter(late);
@@ -223,7 +223,7 @@ async fn an_http1_response_nobody_takes_ends_at_its_deadline() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_http2_client_that_stops_reading_is_cut_off() {
     let stall = r#"server_connections_closed_total{reason="write_stall"}"#;
     let before = counter(stall);
@@ -243,7 +243,7 @@ async fn an_http2_client_that_stops_reading_is_cut_off() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_is_left_of_an_answered_request_is_cut_with_its_connection() {
     let unread = r#"server_connections_closed_total{reason="unread"}"#;
     let before = counter(unread);
@@ -264,7 +264,7 @@ async fn what_is_left_of_an_answered_request_is_cut_with_its_connection() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_slow_reader_gets_it_all() {
     let edge = Edge::start(ServerConfig {
         write_stall_timeout: ms(500),
@@ -349,7 +349,7 @@ impl AsyncWrite for Lingering {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_connection_whose_end_nobody_takes_is_cut_off() {
     let scope = Scope::root("test");
     let config = ServerConfig {

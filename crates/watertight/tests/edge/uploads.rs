@@ -25,7 +25,7 @@ fn chunked(path: &str) -> String {
     format!("POST {path} HTTP/1.1\r\nhost: t\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n")
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_body_that_stalls_is_a_408() {
     let before = counter(STALLED);
     let edge = Edge::start(quick());
@@ -38,7 +38,7 @@ async fn a_body_that_stalls_is_a_408() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn over_http2_too_and_the_connection_lives() {
     let edge = Edge::start(quick());
     let mut client = edge.raw(&[]).await;
@@ -57,7 +57,7 @@ async fn over_http2_too_and_the_connection_lives() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_body_that_trickles_ends_at_the_deadline_of_its_request() {
     let edge = Edge::start(ServerConfig {
         request_timeout: ms(400),
@@ -81,7 +81,7 @@ async fn a_body_that_trickles_ends_at_the_deadline_of_its_request() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn after_the_answer_has_begun_it_is_cut_off() {
     let before = counter(STALLED);
     let edge = Edge::start(quick());
@@ -92,7 +92,7 @@ async fn after_the_answer_has_begun_it_is_cut_off() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_handler_that_works_while_the_body_waits_is_left_alone() {
     let edge = Edge::start(ServerConfig {
         request_timeout: ms(600),
@@ -104,7 +104,7 @@ async fn a_handler_that_works_while_the_body_waits_is_left_alone() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_route_may_take_long_if_bytes_come() {
     let state = State::default();
     let long = RouteTimeouts {
@@ -130,7 +130,7 @@ async fn a_route_may_take_long_if_bytes_come() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_time_of_a_route_covers_its_response_too() {
     let state = State::default();
     let own = RouteTimeouts {
@@ -146,7 +146,7 @@ async fn the_time_of_a_route_covers_its_response_too() {
     edge.end().await;
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_grpc_stream_that_has_begun_to_answer_may_be_silent() {
     let state = State::default();
     let service = RawService::flooding(&state);
@@ -187,7 +187,7 @@ async fn reports(body: Body, ends: bool) -> Body {
     Body::from_stream(first.chain(last).map(Ok::<_, Infallible>))
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_handler_may_still_say_that_the_body_stalled() {
     let router = axum::Router::new()
         .route("/lines", post(async |body: Body| reports(body, true).await))
@@ -221,7 +221,7 @@ async fn reads_aside(scope: Scope, body: Body) -> Body {
     Body::from_stream(outcome)
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_body_read_aside_of_the_answer_may_not_stall_either() {
     let aside = Scope::root("aside");
     let own = aside.clone();

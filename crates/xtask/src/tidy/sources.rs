@@ -29,6 +29,10 @@ const IO_MODULES: &[(&str, &str)] = &[
 /// The one crate that may one day argue for unsafe code.
 const UNSAFE_CRATE: &str = "watertight-heap";
 
+/// The crate that the chassis' attribute for tests stands on: its own tests can't
+/// use it, and look into the registry themselves.
+const BELOW_THE_TEST_ATTRIBUTE: &str = "watertight-core";
+
 /// All rules over source files.
 pub(super) fn check(files: &[SourceFile]) -> Vec<Violation> {
     let rules = [
@@ -39,6 +43,7 @@ pub(super) fn check(files: &[SourceFile]) -> Vec<Violation> {
         core_does_no_io,
         unsafe_lives_in_one_crate,
         allow_has_a_reason,
+        tests_look_for_tasks,
     ];
     let clean = |file: &SourceFile| SourceFile {
         text: code::without_comments_and_strings(&file.text),
@@ -184,6 +189,19 @@ fn allow_has_a_reason(both: &Both<'_>) -> Vec<Violation> {
         .collect()
 }
 
+/// tokio's attribute drops what a test leaves running, and nobody hears of it.
+fn tests_look_for_tasks(both: &Both<'_>) -> Vec<Violation> {
+    if both.file.krate == BELOW_THE_TEST_ATTRIBUTE {
+        return Vec::new();
+    }
+    let lines = code::lines_reaching(&both.code, "tokio", "test");
+    let what = "write `#[watertight::test]`: it fails if the test leaves tasks behind";
+    lines
+        .into_iter()
+        .map(|line| both.violation("tests-look-for-tasks", line, what))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,5 +329,16 @@ mod tests {
             found("demo", "src/x.rs", "fn allow() { allow(1) }"),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn an_attribute_that_lets_tasks_go_is_found() {
+        let rule = ["tests-look-for-tasks"];
+        let attribute = "#[tokio::test(flavor = \"multi_thread\")]\nasync fn f() {}";
+        assert_eq!(found("orders", "tests/x.rs", attribute), rule);
+        assert_eq!(found("demo", "src/x.rs", "use tokio::{net, test};"), rule);
+        assert_eq!(found("watertight-core", "tests/x.rs", attribute), [""; 0]);
+        let ours = "#[watertight::test]\nasync fn f() {} // not #[tokio::test]";
+        assert_eq!(found("orders", "tests/x.rs", ours), [""; 0]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-#[tokio::test]
+#[watertight::test]
 async fn a_double_capture_is_noticed_and_the_surplus_returned() {
     let bench = Bench::new();
     bench.authorized().await;
@@ -22,7 +22,7 @@ async fn a_double_capture_is_noticed_and_the_surplus_returned() {
     assert_eq!(bench.balance(Account::Discrepancies).await, 0);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_surplus_that_can_not_be_returned_yet_is_left_to_the_sweeper() {
     let bench = Bench::new();
     bench.authorized().await;
@@ -39,7 +39,7 @@ async fn a_surplus_that_can_not_be_returned_yet_is_left_to_the_sweeper() {
     assert_eq!(bench.balance(Account::Discrepancies).await, 0);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_slip_in_one_answer_is_counted_and_moves_no_money() {
     let bench = Bench::new();
     bench.authorized().await;
@@ -53,7 +53,7 @@ async fn a_slip_in_one_answer_is_counted_and_moves_no_money() {
     assert_eq!(bench.script.calls(), [capture, Call::Look]);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_slip_in_a_second_look_is_counted_and_moves_no_money() {
     let bench = Bench::new();
     bench.authorized().await;
@@ -70,7 +70,7 @@ async fn a_slip_in_a_second_look_is_counted_and_moves_no_money() {
     assert_eq!(bench.balance(Account::ProviderReceivable).await, 500);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn an_odd_look_that_is_not_seen_again_settles_nothing() {
     let bench = Bench::new();
     bench.authorized().await;
@@ -85,7 +85,7 @@ async fn an_odd_look_that_is_not_seen_again_settles_nothing() {
     assert_eq!((standing.state, standing.held), (State::Capturing, 500));
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_surplus_is_returned_only_if_two_answers_show_it_alike() {
     let bench = Bench::new();
     bench.authorized().await;
@@ -124,7 +124,7 @@ async fn a_surplus_is_returned_only_if_two_answers_show_it_alike() {
     assert_eq!(bench.balance(Account::Discrepancies).await, 0);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn another_amount_than_was_held_is_not_believed_however_often() {
     let bench = Bench::new();
     bench.authorized().await;
@@ -152,7 +152,7 @@ async fn another_amount_than_was_held_is_not_believed_however_often() {
     assert_eq!(totals, [Some(500), Some(500)], "the same return, repeated");
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn too_much_returned_is_booked_and_left_to_people() {
     let bench = Bench::new();
     bench.authorized().await;
@@ -169,7 +169,7 @@ async fn too_much_returned_is_booked_and_left_to_people() {
     assert_eq!(bench.balance(Account::ProviderReceivable).await, 499);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_provider_that_never_says_the_same_twice_is_given_up_on() {
     let bench = Bench::new();
     bench.authorized().await;
@@ -199,7 +199,7 @@ async fn a_provider_that_never_says_the_same_twice_is_given_up_on() {
     );
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_is_in_doubt_is_not_deleted_and_can_be_refunded() {
     let bench = Bench::new();
     bench.authorized().await;
@@ -216,7 +216,7 @@ async fn what_is_in_doubt_is_not_deleted_and_can_be_refunded() {
     assert_eq!(bench.check().await, 0);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn what_was_deleted_is_not_booked_again() {
     for (n, again) in [(1, What::Void), (2, authorize(500))] {
         let bench = Bench::new();
@@ -247,7 +247,7 @@ async fn what_was_deleted_is_not_booked_again() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn another_amount_than_asked_is_let_go() {
     let bench = Bench::new();
     let wrong = || shown(Status::Authorized, 400, 0, 0);

@@ -113,7 +113,7 @@ fn checking_ends_with_a_table_without_secrets() {
     assert!(table.contains("[watertight] admin_token "), "{table}");
 }
 
-#[tokio::test(start_paused = true)]
+#[watertight::test(start_paused = true)]
 async fn a_file_that_says_something_else_is_noticed() {
     let (setting, configured, own) = started("[shop]\njobs = 1\n");
     let changed = async {
@@ -311,7 +311,7 @@ impl Source for Arc<Store> {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_source_of_the_service_wins_over_files_and_is_followed() {
     let setting = Setting::new("--data d --try-max 3s")
         .file("shop.toml", "[shop]\njobs = 1\nsize = \"1KiB\"\n");
