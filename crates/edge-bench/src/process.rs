@@ -161,7 +161,8 @@ impl Server {
             .map_err(failed)?
             .args(words)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            // Its log is for whoever watches; our own stdout is for figures.
+            .stdout(std::io::stderr())
             .spawn()
             .map_err(failed)?;
         let begin = Instant::now();

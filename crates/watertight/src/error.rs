@@ -11,7 +11,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The configuration can't be used. Not worth repeating: somebody has to change it.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// `--help` was asked for; its text. [`crate::run`] prints it and ends with 0.
+    /// `--help` or `--version` was asked for; its text. [`crate::run`] prints it and ends with 0.
     #[error("{0}")]
     Help(String),
     /// Some settings are missing, unknown or wrong: all of them, with their places.

@@ -20,8 +20,8 @@ const RUNTIME_END_MAX: Duration = Duration::from_secs(1);
 /// `f` builds the service; it runs on the work runtime and may await, for
 /// example to open a store. Nothing is served before it returns.
 ///
-/// The exit code is 0 after an orderly end (and `--help` and
-/// `--check-config`), 2 for a bad
+/// The exit code is 0 after an orderly end (and `--help`,
+/// `--version` and `--check-config`), 2 for a bad
 /// configuration, 1 for every other failure to start, 130 or 143 after a second signal.
 ///
 /// # Panics
@@ -82,9 +82,8 @@ where
     let configured = app.configured()?;
     let chassis = configured.chassis.load();
     // Until here the filter was what a first look at the sources gave.
-    configured
-        .reloader
-        .now_and_then(|chassis| telemetry::set_filter(chassis.log.as_str()));
+    configured.reloader.now_and_then(telemetry::configure);
+    tracing::info!(pid = std::process::id(), "starting");
     let settings = configured.reloader.state().effective.json();
     tracing::info!(%settings, "configuration");
     let admin = crate::server::bind(chassis.admin)?;
@@ -137,8 +136,7 @@ fn report(error: &StartError) -> ExitCode {
         let _written = std::io::stdout().write_all(text.as_bytes());
         return ExitCode::SUCCESS;
     }
-    let line = chain(error);
-    tracing::error!(error = line, "cannot start");
+    // Once, and for people: stdout is for the log, stderr for whoever started it.
     #[expect(
         clippy::print_stderr,
         reason = "whoever started it by hand reads this, not JSON"
@@ -149,7 +147,7 @@ fn report(error: &StartError) -> ExitCode {
                 eprintln!("error: {mistake}");
             }
         } else {
-            eprintln!("error: {line}");
+            eprintln!("error: {}", chain(error));
         }
     }
     ExitCode::from(if matches!(error, StartError::Config(_)) {

@@ -143,7 +143,8 @@ impl Row {
             command.arg("--ready-file").arg(&ready);
             let child = command
                 .stdin(Stdio::piped())
-                .stdout(Stdio::null())
+                // Its log is for whoever watches; our own stdout may be for a program.
+                .stdout(std::io::stderr())
                 .process_group(0)
                 .kill_on_drop(true)
                 .spawn();

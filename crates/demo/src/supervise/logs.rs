@@ -1,4 +1,4 @@
-//! The services' output: a file each, never larger than its cap.
+//! The services' output, log and complaints alike: a file each, never larger than its cap.
 
 use std::{
     fs::{File, OpenOptions},
@@ -42,10 +42,23 @@ pub(super) fn last_words(path: &Path) -> String {
     let text = tail(path).unwrap_or_default();
     let lines = || text.lines().rev().filter(|line| !line.trim().is_empty());
     let error = lines().find(|line| line.starts_with("error") || line.contains("\"ERROR\""));
-    error
-        .or_else(|| lines().next())
-        .unwrap_or("it said nothing")
-        .to_owned()
+    let last = error.or_else(|| lines().next());
+    last.map_or_else(|| "it said nothing".to_owned(), for_people)
+}
+
+/// What a line of the log says, without what it says it with.
+fn for_people(line: &str) -> String {
+    let Ok(json) = serde_json::from_str::<serde_json::Value>(line) else {
+        return line.to_owned();
+    };
+    let text = |at: &str| json.pointer(at).and_then(serde_json::Value::as_str);
+    let Some(message) = text("/message").or_else(|| text("/target")) else {
+        return line.to_owned();
+    };
+    let why = ["/fields/error", "/fields/panic"]
+        .into_iter()
+        .find_map(text);
+    why.map_or_else(|| message.to_owned(), |why| format!("{message}: {why}"))
 }
 
 fn tail(path: &Path) -> std::io::Result<String> {
@@ -89,5 +102,10 @@ mod tests {
         assert_eq!(last_words(&path), "error: no space");
         std::fs::write(&path, "one\ntwo\n").unwrap();
         assert_eq!(last_words(&path), "two");
+        let log = r#"{"ts":"x","level":"ERROR","message":"panic","fields":{"panic":"as told"}}
+{"ts":"y","level":"INFO","message":"bye"}
+"#;
+        std::fs::write(&path, log).unwrap();
+        assert_eq!(last_words(&path), "panic: as told");
     }
 }

@@ -9,7 +9,7 @@ struct Entry {
     what: &'static str,
 }
 
-const ENTRIES: [Entry; 9] = [
+const ENTRIES: [Entry; 10] = [
     Entry {
         path: "/livez",
         what: "200 while the process can answer at all",
@@ -25,6 +25,10 @@ const ENTRIES: [Entry; 9] = [
     Entry {
         path: "/config",
         what: "the settings that hold, and where each comes from",
+    },
+    Entry {
+        path: "/debug/log",
+        what: "which log lines are written; PUT a filter, with ?for=10m for a while; DELETE to go back",
     },
     Entry {
         path: "/debug/tasks",

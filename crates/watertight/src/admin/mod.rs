@@ -4,6 +4,7 @@
 mod guard;
 mod html;
 mod index;
+mod log;
 mod purge;
 mod tasks;
 mod token;
@@ -14,7 +15,7 @@ use crate::telemetry;
 use crate::{Problem, Readiness, RequestScope as _, problems};
 use arc_swap::ArcSwapOption;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -34,6 +35,11 @@ pub(crate) fn router(
 ) -> Router {
     let token = reloader.token();
     let service = watch.service();
+    let filter = get(log::show)
+        .put(log::change)
+        .post(log::change)
+        .delete(log::restore)
+        .layer(DefaultBodyLimit::max(log::FILTER_BYTES_MAX));
     // Also for paths that don't exist: who may not see them may not search for them.
     let guarded = Router::new()
         .route("/config", get(config))
@@ -42,6 +48,7 @@ pub(crate) fn router(
         .route("/debug/tasks", get(tasks::tasks))
         .with_state(watch)
         .route("/debug/purge", post(purge::purge))
+        .route("/debug/log", filter)
         .method_not_allowed_fallback(async || Problem::new(&problems::METHOD_NOT_ALLOWED))
         .fallback(async || Problem::new(&problems::NOT_FOUND))
         .layer(from_fn_with_state(token, guarded));

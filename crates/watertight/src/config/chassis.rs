@@ -187,7 +187,15 @@ crate::settings! {
         /// Which log lines are written, such as `info` or `orders=debug,info`.
         pub log: LogFilter = default("info").live()
             .wrong("too little, and errors leave no trace; too much, and lines are dropped under load")
-            .metric("log_lines_dropped_total"),
+            .metric("log_lines_total"),
+        /// Lines a second that one place in the code may log, below warnings. Of more, every k-th is written and says how many it stands for.
+        pub log_site_lines_per_s_max: u32 = default("100").range("1", "1000000").live()
+            .breaks("what happened often is seen only in part", "one busy place fills the log, and the buffer for all others")
+            .metric("log_lines_sampled_total"),
+        /// Log lines that stdout has not taken yet; one more is dropped and counted. The last quarter is kept for warnings and errors.
+        pub log_buffer_bytes_max: Bytes = default("1MiB").range("64KiB", "64MiB").live()
+            .breaks("bursts lose lines while stdout is healthy", "a reader that stands still costs that much memory")
+            .metric("log_buffer_bytes, log_lines_dropped_total"),
         /// Where traces are sent: a collector that speaks OTLP over gRPC. Not set: nothing is recorded, and traces are only passed on.
         pub otlp: Option<Url> = optional()
             .wrong("traces are dropped; requests don't notice")

@@ -4,6 +4,7 @@ use super::value::{Kind, Value};
 use http::uri::Authority;
 use std::fmt;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// What stands for a secret that is set.
 pub(crate) const SET: &str = "(set)";
@@ -80,6 +81,12 @@ impl Value for LogFilter {
     fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("must not be empty".to_owned());
+        }
+        // A lone word that is no level is a target, and all others fall silent: what
+        // `inof` asks for is what nobody wants.
+        let known = |part: &str| part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
+        if let Some(word) = text.split(',').map(str::trim).find(|part| !known(part)) {
+            return Err(format!("{word:?} is neither a level nor TARGET=LEVEL"));
         }
         match EnvFilter::try_new(text) {
             Ok(_) => Ok(Self(text.to_owned())),
@@ -171,7 +178,7 @@ mod tests {
     #[test]
     fn filters_are_checked() {
         assert!(LogFilter::parse("info,orders=debug").is_ok());
-        for bad in ["", "orders=loud", "a=b=c"] {
+        for bad in ["", "orders=loud", "a=b=c", "inof", "info,orders", "info,"] {
             assert!(LogFilter::parse(bad).is_err(), "{bad}");
         }
     }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Flags that every service has beside its settings.
-const RESERVED: [&str; 4] = ["config", "environment", "check_config", "help"];
+const RESERVED: [&str; 5] = ["config", "environment", "check_config", "help", "version"];
 
 /// Where settings come from, apart from files.
 #[derive(Clone, Debug)]

@@ -13,6 +13,8 @@ pub struct Section {
     pub name: &'static str,
     /// What the settings are for.
     pub about: &'static str,
+    /// The version of the crate that declares them; of a service's, its own.
+    pub version: &'static str,
     /// One entry per field.
     pub fields: &'static [Field],
 }
@@ -43,6 +45,7 @@ impl Settings for NoSettings {
     const SECTION: Section = Section {
         name: "",
         about: "",
+        version: env!("CARGO_PKG_VERSION"),
         fields: &[],
     };
 
@@ -191,6 +194,7 @@ macro_rules! settings {
                 $crate::config::Section {
                     name: stringify!($section),
                     about: concat!($($about, "\n"),*),
+                    version: env!("CARGO_PKG_VERSION"),
                     fields: &[$(
                         $spec.of::<$type>(stringify!($field), concat!($($doc, "\n"),+))
                     ),+],

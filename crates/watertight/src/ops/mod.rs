@@ -35,6 +35,8 @@ use watertight_core::race;
 const UPKEEP: Duration = Duration::from_secs(5);
 /// How often gRPC health is brought up to date with readiness.
 const HEALTH: Duration = Duration::from_secs(1);
+/// How often somebody looks whether another log filter had its time.
+const FILTER: Duration = Duration::from_secs(1);
 /// How often all tasks are looked through.
 const SURVEY: Duration = Duration::from_secs(1);
 /// How often somebody looks whether each worker gets on.
@@ -218,6 +220,10 @@ impl Duty {
         let tasks = Arc::clone(&self.tasks);
         scope.every("stall monitor", STALLS, move |_| {
             tasks.look_for_stalls();
+            async {}
+        });
+        scope.every("log filter", FILTER, move |_| {
+            telemetry::tick();
             async {}
         });
         let health = self.health.clone();

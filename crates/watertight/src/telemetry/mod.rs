@@ -5,10 +5,10 @@ mod logs;
 mod panics;
 mod process;
 mod prometheus;
-mod trace_field;
+mod redact;
 pub(crate) mod traces;
 
-pub(crate) use logs::{flush, set_filter};
+pub(crate) use logs::{AUDIT, NotOurs, Shown, configure, flush, instead, shown, tick};
 pub(crate) use process::resident_bytes;
 pub(crate) use prometheus::render;
 
@@ -37,6 +37,7 @@ pub(crate) fn collect() {
     process::collect();
     allocator::collect();
     logs::collect();
+    redact::collect();
 }
 
 /// What must happen every few seconds even if nobody scrapes.

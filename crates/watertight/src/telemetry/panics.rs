@@ -1,6 +1,6 @@
-//! Panics as JSON log lines.
+//! Panics as log lines.
 
-use std::backtrace::Backtrace;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::sync::Once;
 
 static INSTALL: Once = Once::new();
@@ -10,18 +10,23 @@ static INSTALL: Once = Once::new();
 pub(super) fn install() {
     INSTALL.call_once(|| {
         std::panic::set_hook(Box::new(|info| {
-            let message = info.payload_as_str().unwrap_or("(no message)");
-            let location = info.location().map(ToString::to_string).unwrap_or_default();
             let thread = std::thread::current();
+            let thread = thread.name().unwrap_or("?");
             let backtrace = Backtrace::capture();
+            let captured = backtrace.status() == BacktraceStatus::Captured;
             tracing::error!(
-                message,
-                location,
-                thread = thread.name().unwrap_or("?"),
-                %backtrace,
+                panic = info.payload_as_str().unwrap_or("(no message)"),
+                location = info.location().map(tracing::field::display),
+                thread,
+                backtrace = captured.then(|| tracing::field::display(&backtrace)),
                 "panic"
             );
             metrics::counter!("panics_total").increment(1);
+            // Whether anything catches it nobody knows here. The line is on its way;
+            // where the process may end with the hook it is waited for.
+            if cfg!(panic = "abort") || thread == "main" {
+                super::flush();
+            }
         }));
     });
 }

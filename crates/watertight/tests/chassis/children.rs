@@ -108,8 +108,8 @@ impl Child {
             .args(["--exact", "children::child", "--ignored", "--nocapture"])
             .env(SERVICE, service)
             .env(DIR, dir.path())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(dir.path().join("log")).unwrap());
+            .stdout(std::fs::File::create(dir.path().join("log")).unwrap())
+            .stderr(Stdio::null());
         Self {
             child: ChildGuard::spawn(&mut command),
             dir,
@@ -180,7 +180,7 @@ async fn shutdown_names_the_requests_it_cut_off() {
     assert!(log.contains(r#""request":"GET /hang/{id}""#), "{log}");
     // The hook's line and the scope's: where it happened, and whose task it was.
     assert!(
-        log.contains(r#""message":"for the test","location":"#),
+        log.contains(r#""panic":"for the test","location":"#),
         "{log}"
     );
     assert!(log.contains(r#""task":"doomed""#), "{log}");

@@ -38,7 +38,7 @@ impl Hello {
             .args(["--ready-file", "ready.json"])
             .args(flags)
             .envs(env.iter().copied())
-            .stderr(std::fs::File::create(dir.path().join("log")).unwrap());
+            .stdout(std::fs::File::create(dir.path().join("log")).unwrap());
         let mut child = ChildGuard::spawn(&mut command);
         let path = dir.path().join("ready.json");
         wait_until(LIVENESS, || {

@@ -17,6 +17,7 @@ mod deadlines;
 mod exported;
 mod hostile;
 mod layers;
+mod logs;
 mod process;
 mod protocols;
 mod shutdown;

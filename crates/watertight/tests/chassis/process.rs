@@ -25,7 +25,7 @@ fn command(dir: &Path, args: &[&str]) -> Command {
         .arg(dir.join("ready.json"))
         .args(args)
         .stdin(Stdio::null())
-        .stderr(std::fs::File::create(dir.join("log")).unwrap());
+        .stdout(std::fs::File::create(dir.join("log")).unwrap());
     command
 }
 
@@ -100,7 +100,7 @@ async fn hello_serves_and_ends_in_order() {
         r#"grpc_server_request_seconds_bucket{method="/hello.v1.Greeter/Hello",le="+Inf"} 1"#,
         "process_resident_memory_bytes ",
         "process_threads ",
-        "log_lines_dropped_total 0",
+        "log_lines_dropped_total{reason=\"full\"} 0",
     ] {
         assert!(
             metrics.contains(series),

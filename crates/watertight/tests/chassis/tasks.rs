@@ -156,11 +156,14 @@ async fn a_dead_task_is_listed_counted_and_named_once() {
     let line = log.lines().find(|line| line.contains("can never")).unwrap();
     let line: Value = serde_json::from_str(line).unwrap();
     assert_eq!(
-        (&line["level"], &line["task"]),
+        (&line["level"], &line["fields"]["task"]),
         (&"WARN".into(), &"forgotten <b>".into())
     );
     assert!(
-        line["spawned_at"].as_str().unwrap().contains("tasks.rs:"),
+        line["fields"]["spawned_at"]
+            .as_str()
+            .unwrap()
+            .contains("tasks.rs:"),
         "{line}"
     );
     assert_eq!(line["scope"], "tasks");
@@ -263,11 +266,8 @@ async fn what_does_not_go_when_it_is_cancelled_is_a_straggler() {
     })
     .await;
     assert_eq!(metric(admin, "tasks_stragglers").await, Some(1.0));
-    assert!(
-        child
-            .read("log")
-            .contains("still there though its scope was cancelled")
-    );
+    let told = "still there though its scope was cancelled";
+    wait_until_async(LIVENESS, async || child.read("log").contains(told)).await;
     std::fs::write(child.path("release"), "").unwrap();
     wait_until_async(LIVENESS, async || {
         metric(admin, "tasks_stragglers").await == Some(0.0)

@@ -25,7 +25,7 @@ pub(in crate::config) struct Flags {
 ///
 /// # Errors
 ///
-/// The text of `--help`, if that was asked for.
+/// The text of `--help` or `--version`, if that was asked for.
 pub(in crate::config) fn read(
     name: &'static str,
     sections: &[Section],
@@ -36,7 +36,12 @@ pub(in crate::config) fn read(
     loop {
         match command(name, sections).try_get_matches_from(&args) {
             Ok(matches) => return Ok(flags(&matches, sections, mistakes)),
-            Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+                ) =>
+            {
                 return Err(error.render().to_string());
             }
             Err(error) => {
@@ -73,7 +78,10 @@ pub(in crate::config) fn peek(args: &[OsString], flag: &str) -> Option<String> {
 
 fn command(name: &'static str, sections: &[Section]) -> Command {
     let heading = |arg: Arg| arg.help_heading(HEADING);
+    // The service's own section is the last one.
+    let version = sections.last().map_or("", |section| section.version);
     let mut command = Command::new(name)
+        .version(version)
         .arg(heading(
             Arg::new("config").long("config").value_name("FILE").action(ArgAction::Append).help(
                 "Settings from a TOML file; the environment and flags win over it [env: WATERTIGHT_CONFIG]",
