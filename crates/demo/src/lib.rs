@@ -23,6 +23,7 @@ mod configuration;
 mod console;
 mod hand;
 mod load;
+mod prometheus;
 mod report;
 mod rest;
 mod retry;

@@ -16,15 +16,19 @@ use watertight_core::{Deadline, Either, Scope, race};
 
 use crate::{
     check::Findings,
-    console::Console,
+    console::{Console, chain},
     hand,
     load::{OpenLoop, keep_shop, open_loop},
+    prometheus::Prometheus,
     report::{self, Ends, RunReport, counts, mib},
     screen::{self, Phase, Screen},
     signals::Signals,
     stage::{DemoError, Setting, Stage, Verified},
     supervise::{DataDir, Ports, Tuning},
 };
+
+/// How many ports in a row the shop takes.
+const PORTS: u16 = 12;
 
 /// How long a customer waits for an answer.
 const CALL_MAX: Duration = Duration::from_secs(10);
@@ -56,6 +60,9 @@ pub(crate) struct RunArgs {
     /// The first of twelve ports in a row
     #[arg(long, default_value_t = 7_400, value_name = "PORT")]
     pub(crate) base_port: u16,
+    /// Starts a Prometheus that is on this machine, on the port after those twelve
+    #[arg(long)]
+    pub(crate) with_prometheus: bool,
     /// Places orders alone, without reads, cancellations and repeats
     #[arg(long)]
     pub(crate) orders_only: bool,
@@ -145,6 +152,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<bool, DemoError> {
         return Err(DemoError::Interrupted);
     };
     let stage = stage?;
+    let prometheus = args.with_prometheus.then(|| watch(&stage, args.base_port));
     let mut report = RunReport {
         ready_ms: millis(stage.ready),
         ..RunReport::default()
@@ -158,6 +166,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<bool, DemoError> {
         Either::Left(outcome) => outcome,
         Either::Right(()) => Ok(None),
     };
+    // Before the directory that it writes to is removed.
+    if let Some(prometheus) = prometheus.flatten() {
+        prometheus.end().await;
+    }
     let findings = finish(stage, outcome, &mut report, shown, signals).await;
     // The summary goes to the normal screen.
     drop(screen);
@@ -166,6 +178,23 @@ pub(crate) async fn run(args: RunArgs) -> Result<bool, DemoError> {
     report::print_findings(&console, &findings);
     console.object(&report)?;
     Ok(report.invariants_ok)
+}
+
+/// Starts a Prometheus, or says how to get one: the shop opens either way.
+fn watch(stage: &Stage, base_port: u16) -> Option<Prometheus> {
+    let port = base_port.saturating_add(PORTS);
+    match Prometheus::start(stage.supervisor.plan(), port) {
+        Ok(prometheus) => {
+            let url = prometheus.url();
+            let console = &stage.console;
+            console.line(format_args!("prometheus: {url}/targets, {url}/alerts"));
+            Some(prometheus)
+        }
+        Err(error) => {
+            stage.console.warn(chain(&error));
+            None
+        }
+    }
 }
 
 /// Milliseconds as programs like them.

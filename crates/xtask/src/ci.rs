@@ -12,7 +12,7 @@ use tokio::process::Command;
 use crate::error::Error;
 use crate::report::{Outcome, Report};
 use crate::workspace::Workspace;
-use crate::{openapi, otlp, process, readme, test, tidy, tools};
+use crate::{openapi, otlp, process, readme, stack, test, tidy, tools};
 
 /// Checking the whole graph from nothing takes about three minutes on two cores.
 const CHECK_LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -51,6 +51,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> ExitCode {
     });
     if !args.no_tests {
         test::stages(&mut report, workspace, args.soak_cycles);
+        stack::stages(&mut report, workspace);
         report.stage("openapi", || openapi::stage(workspace));
         report.stage("otlp", || otlp::stage(workspace));
         report.stage("readme", || readme::stage(workspace));

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Error;
 use crate::workspace::Workspace;
-use crate::{bench, ci, clients, docs, otlp, readme, scope, shop, test, tidy};
+use crate::{bench, ci, clients, docs, otlp, readme, scope, shop, stack, test, tidy};
 
 /// Development commands of the Watertight workspace.
 #[derive(Debug, Parser)]
@@ -30,6 +30,16 @@ enum Command {
     Clients,
     /// Sends traces to a receiver that isn't ours, and looks what it has got.
     Otlp,
+    /// Grafana's dashboards, which are made from the code.
+    Dashboards {
+        #[command(subcommand)]
+        act: stack::Act,
+    },
+    /// Prometheus' rules, which are made from the code, and Alertmanager's routes.
+    Alerts {
+        #[command(subcommand)]
+        act: stack::Act,
+    },
     /// Executes the command lines of README.md against a running shop.
     Readme,
     /// Writes the pages that are made from the code: docs/configuration.md.
@@ -116,6 +126,8 @@ impl Cli {
             Command::Ci(args) => Ok(ci::run(&workspace, &args)),
             Command::Clients => Ok(clients::run(&workspace)),
             Command::Otlp => Ok(otlp::run(&workspace)),
+            Command::Dashboards { act } => stack::run(&workspace, stack::Part::Dashboards, act),
+            Command::Alerts { act } => stack::run(&workspace, stack::Part::Alerts, act),
             Command::Readme => Ok(readme::run(&workspace)),
             Command::Docs => docs::run(&workspace),
             Command::Storm { flags } => Err(shop::exec(&workspace, &["storm"], flags)),

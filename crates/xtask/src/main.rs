@@ -23,6 +23,7 @@ mod readme;
 mod report;
 mod scope;
 mod shop;
+mod stack;
 mod test;
 mod tidy;
 mod tools;

@@ -88,6 +88,44 @@ pub(crate) fn grpcurl(workspace: &Workspace) -> Result<Found, Error> {
     install(&home.join("grpcurl"), go.env("GOBIN", &home))
 }
 
+/// A directory with prometheus, promtool and amtool: from `PATH`, or Debian's
+/// packages, unpacked and not installed, so that no service is started and
+/// nothing outside the workspace changes.
+pub(crate) fn prometheus(workspace: &Workspace) -> Result<Found, Error> {
+    const PROGRAMS: [&str; 3] = ["prometheus", "promtool", "amtool"];
+    let there = |dir: &Path| PROGRAMS.iter().all(|name| dir.join(name).is_file());
+    let installed = on_path("prometheus").and_then(|file| Some(file.parent()?.to_path_buf()));
+    if let Some(dir) = installed.filter(|dir| there(dir)) {
+        return Ok(Ok(dir));
+    }
+    let home = workspace.root.join(".tools").join("prometheus");
+    let bin = home.join("usr/bin");
+    if there(&bin) {
+        return Ok(Ok(bin));
+    }
+    if on_path("apt-get").is_none() || on_path("dpkg").is_none() {
+        let why = "neither prometheus, promtool and amtool nor Debian's apt-get are installed";
+        return Ok(Err(why.to_owned()));
+    }
+    let failed = |source| Error::File {
+        verb: "create",
+        path: home.clone(),
+        source,
+    };
+    std::fs::create_dir_all(&home).map_err(failed)?;
+    // A machine whose lists of packages are fresh needs no root for this.
+    let script = "apt-get -qq download prometheus prometheus-alertmanager \
+        || { apt-get -qq update && apt-get -qq download prometheus prometheus-alertmanager; } \
+        || exit 1; for deb in *.deb; do dpkg -x \"$deb\" . && rm \"$deb\"; done";
+    let mut sh = process::command("sh");
+    sh.args(["-c", script]).current_dir(&home);
+    let amtool = install(&bin.join("amtool"), &mut sh)?;
+    Ok(amtool.and_then(|_amtool| match there(&bin) {
+        true => Ok(bin),
+        false => Err("Debian's packages lack one of prometheus, promtool, amtool".to_owned()),
+    }))
+}
+
 /// The Python of an environment under `.tools/NAME` that has exactly these
 /// requirements; what pip fetches for them stays in `.tools/pip`.
 pub(crate) fn python(

@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("edge-bench", &["watertight", "watertight-core"]),
     ("testkit", &["watertight-core"]),
     ("demo", DEMO),
+    ("stack", STACK),
     ("xtask", &["watertight-core"]),
 ];
 
@@ -52,6 +53,18 @@ const DEMO: &[&str] = &[
     "watertight-store",
     "shop-types",
     "shop-proto",
+    "inventory",
+    "payments",
+    "orders",
+    "provider",
+    "gateway",
+];
+
+/// Dashboards and rules know the catalogue of every crate that counts.
+const STACK: &[&str] = &[
+    "watertight",
+    "watertight-core",
+    "watertight-store",
     "inventory",
     "payments",
     "orders",
