@@ -15,6 +15,7 @@ pub(super) fn group() -> Group {
         name: "memory",
         recordings: Vec::new(),
         alerts: vec![grows(), runs_out(), near_limit(), killed()],
+        cases: Vec::new(),
     }
 }
 

@@ -71,6 +71,17 @@ pub(crate) struct Bad {
     pub(crate) labels: Labels,
 }
 
+/// A made-up case beside those of single alerts.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// Minutes from one value to the next.
+    pub(crate) interval: u32,
+    pub(crate) inputs: Vec<Input>,
+    /// At which minute which alert fires, or doesn't.
+    pub(crate) checks: Vec<(u32, &'static str, bool)>,
+}
+
 /// Rules that are evaluated together.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -78,6 +89,7 @@ pub(crate) struct Group {
     pub(crate) name: &'static str,
     pub(crate) recordings: Vec<Recording>,
     pub(crate) alerts: Vec<Alert>,
+    pub(crate) cases: Vec<Case>,
 }
 
 /// All rules.

@@ -57,6 +57,7 @@ pub(super) fn group() -> Group {
         name: "recorded",
         recordings,
         alerts: Vec::new(),
+        cases: Vec::new(),
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn group() -> Group {
             fsync_slow(),
             disk_filling(),
         ],
+        cases: Vec::new(),
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) fn group() -> Group {
             stalled(),
             stalls(),
         ],
+        cases: Vec::new(),
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) fn group() -> Group {
         name: "telemetry",
         recordings: Vec::new(),
         alerts: vec![down(), logs_dropped(), spans_dropped(), secret(), secrets()],
+        cases: Vec::new(),
     }
 }
 

@@ -17,6 +17,13 @@ pub(super) fn firing(group: &Group) -> String {
     for alert in &group.alerts {
         text.push_str(&fires(alert));
     }
+    for extra in &group.cases {
+        text.push_str(&case(extra.name, extra.interval, &extra.inputs));
+        text.push_str("    promql_expr_test:\n");
+        for (minute, alert, firing) in &extra.checks {
+            text.push_str(&is_firing(alert, *minute, *firing));
+        }
+    }
     text
 }
 
@@ -30,7 +37,7 @@ pub(super) fn silence() -> String {
     ];
     let mut text = head();
     for (name, inputs) in cases {
-        text.push_str(&case(name, &inputs));
+        text.push_str(&case(name, 1, &inputs));
         let fired = format!(r#"count_over_time(ALERTS{{alertstate="firing"}}[{MINUTES}m])"#);
         text.push_str("    promql_expr_test:\n");
         text.push_str(&sample(&fired, MINUTES, "[]"));
@@ -47,13 +54,23 @@ fn sample(expr: &str, minute: u32, expected: &str) -> String {
     format!("      - {{eval_time: {minute}m, expr: '{expr}', exp_samples: {expected}}}\n")
 }
 
+fn is_firing(alert: &str, minute: u32, firing: bool) -> String {
+    let expr = format!(r#"count(ALERTS{{alertname="{alert}", alertstate="firing"}})"#);
+    let expected = if firing {
+        r#"[{labels: "{}", value: 1}]"#
+    } else {
+        "[]"
+    };
+    sample(&expr, minute, expected)
+}
+
 fn head() -> String {
     format!("{HEAD}rule_files: [../rules/*.yml]\nevaluation_interval: 1m\ntests:\n")
 }
 
-fn case(name: &str, inputs: &[Input]) -> String {
+fn case(name: &str, interval: u32, inputs: &[Input]) -> String {
     let mut text = format!(
-        "  - name: {}\n    interval: 1m\n    input_series:\n",
+        "  - name: {}\n    interval: {interval}m\n    input_series:\n",
         quoted(name)
     );
     for input in inputs {
@@ -81,7 +98,7 @@ fn fires(alert: &Alert) -> String {
     let healthy = healthy::steady(minutes).into_iter();
     let replaced = |input: &Input| bad.inputs.iter().any(|bad| bad.is(input));
     inputs.extend(healthy.filter(|input| !replaced(input)));
-    let mut text = case(&format!("{} fires", alert.name), &inputs);
+    let mut text = case(&format!("{} fires", alert.name), 1, &inputs);
     text.push_str("    alert_rule_test:\n");
     text.push_str(&expect_none(alert.name, bad.silent_at));
     // Writing to a string can't fail.
@@ -104,16 +121,8 @@ fn fires(alert: &Alert) -> String {
         quoted(&runbook(alert)),
     );
     // That firing shows in ALERTS is what the silent cases rest on.
-    let firing = format!(
-        r#"count(ALERTS{{alertname="{}", alertstate="firing"}})"#,
-        alert.name
-    );
     text.push_str("    promql_expr_test:\n");
-    text.push_str(&sample(
-        &firing,
-        bad.fires_at,
-        r#"[{labels: "{}", value: 1}]"#,
-    ));
+    text.push_str(&is_firing(alert.name, bad.fires_at, true));
     text
 }
 

@@ -1,6 +1,6 @@
 //! *Overview*: the home page. Is the shop well, and which service isn't?
 
-use super::absent::{CGROUP, NEVER};
+use super::absent::NEVER;
 use super::edge;
 use crate::dash::{Dashboard, Draw, Panel, Row, Steps, Unit, panel};
 use crate::names::{
@@ -243,7 +243,7 @@ fn memory() -> Panel {
     .limit(
         "{{job}} limit",
         max_by("job", &recorded("watertight:memory_limit_bytes").now()),
-        Some(CGROUP),
+        None,
     )
 }
 

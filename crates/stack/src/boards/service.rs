@@ -149,10 +149,9 @@ fn closed() -> Panel {
         "Connections closed by us",
         "By reason: too slow, too old, idle, or against the rules.",
     )
-    .ask_maybe(
+    .ask(
         "{{job}} {{reason}}",
         sum_by("job, reason", &chosen(&CONNECTIONS_CLOSED).rate()),
-        NEVER,
     )
 }
 
@@ -169,11 +168,7 @@ fn refused() -> Panel {
         NEVER,
     )
     .ask_maybe("{{job}} requests", sum_by("job", &chosen(&REQUESTS_REFUSED).rate()), NEVER)
-    .ask_maybe(
-        "{{job}} admin {{reason}}",
-        sum_by("job, reason", &chosen(&ADMIN_REFUSED).rate()),
-        NEVER,
-    )
+    .ask("{{job}} admin {{reason}}", sum_by("job, reason", &chosen(&ADMIN_REFUSED).rate()))
     .ask_maybe(
         "{{job}} TLS {{result}}",
         sum_by("job, result", &chosen(&TLS_HANDSHAKES).rate()),

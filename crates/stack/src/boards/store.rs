@@ -320,7 +320,7 @@ fn streams() -> Panel {
         "Watched orders, imported rows",
         "Event streams at the gateway, watch streams at orders; rows imported a second, by outcome.",
     )
-    .ask_maybe("event streams", sum_by("job", &chosen(&GATEWAY_EVENT_STREAMS).now()), NEVER)
+    .ask("event streams", sum_by("job", &chosen(&GATEWAY_EVENT_STREAMS).now()))
     .ask("watch streams", sum_by("job", &chosen(&ORDERS_WATCHERS).now()))
-    .ask_maybe("rows {{outcome}}", sum_by("outcome", &chosen(&GATEWAY_IMPORT_ROWS).rate()), NEVER)
+    .ask("rows {{outcome}}", sum_by("outcome", &chosen(&GATEWAY_IMPORT_ROWS).rate()))
 }

@@ -138,10 +138,9 @@ fn wasted() -> Panel {
         "Work for nobody",
         "How long work went on after nobody waited for it any more: the slowest hundredth.",
     )
-    .ask_maybe(
+    .ask(
         "{{job}}",
         chosen(&CANCELLED_WORK).quantile("0.99", "job", RATE),
-        NEVER,
     )
 }
 
@@ -152,11 +151,7 @@ fn requests() -> Panel {
         "Requests cancelled",
         "Requests that ended before their answer, by reason: the caller left, or its deadline came.",
     )
-    .ask_maybe(
-        "{{job}} {{reason}}",
-        sum_by("job, reason", &chosen(&REQUESTS_CANCELLED).rate()),
-        NEVER,
-    )
+    .ask("{{job}} {{reason}}", sum_by("job, reason", &chosen(&REQUESTS_CANCELLED).rate()))
 }
 
 fn detached() -> Panel {

@@ -15,15 +15,28 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// No answer is longer: the metrics of a service are some hundred KiB.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Gets a path from a port of this machine.
-pub(super) fn get(port: u16, path: &str) -> Result<String> {
+/// A connection to a port of this machine.
+pub(super) fn connect(port: u16) -> Result<TcpStream> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    Ok(stream)
+}
+
+/// Sends a request, and reads all that comes.
+pub(super) fn send(port: u16, request: &str) -> Result<String> {
+    let mut stream = connect(port)?;
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.take(BYTES_MAX).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// Gets a path from a port of this machine.
+pub(super) fn get(port: u16, path: &str) -> Result<String> {
+    let request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+    let answer = send(port, &request)?;
     let (head, body) = answer
         .split_once("\r\n\r\n")
         .ok_or(ErrorKind::UnexpectedEof)?;

@@ -3,6 +3,7 @@
 mod http;
 mod panels;
 mod promtool;
+mod provoke;
 mod shop;
 
 pub(crate) use panels::{PanelArgs, panels};

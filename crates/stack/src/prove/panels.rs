@@ -49,9 +49,12 @@ pub(crate) fn panels(root: &Path, args: &PanelArgs) -> Result<bool, Error> {
     let mut scene = Scene::open(root, &args.demo, args.tools.tools.as_deref())?;
     let mut asked = targets();
     let begin = Instant::now();
+    let mut round = 0;
     while begin.elapsed() < PATIENCE && asked.iter().any(Asked::is_wanting) {
         std::thread::sleep(PAUSE);
         scene.must_be_alive()?;
+        round += 1;
+        scene.provoke(round);
         for target in asked.iter_mut().filter(|target| !target.has_data) {
             target.ask(scene.port());
         }

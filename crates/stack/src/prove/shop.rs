@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::http;
+use super::provoke::provoke;
 use crate::error::Error;
 use crate::files::at;
 
@@ -164,6 +165,13 @@ impl Scene {
     /// Fails unless it is there.
     pub(super) fn must_be_alive(&mut self) -> Result<(), Error> {
         self.demo.must_be_alive()
+    }
+
+    /// Lets happen what a quiet demo has none of; before it is ready, nothing does.
+    pub(super) fn provoke(&self, round: u32) {
+        let [gateway, admin] = [10, 11].map(|offset| self.base + offset);
+        // A panel without data says what didn't happen.
+        drop(provoke(gateway, admin, round));
     }
 
     /// Ends it; fails if an invariant doesn't hold, or if its Prometheus stays.
