@@ -1,6 +1,7 @@
 //! The page caches of a store that has nothing to do go back.
 //!
 //! One test in a process of its own: it looks at what the whole process has.
+#![expect(clippy::expect_used, reason = "helpers of tests may fail the test")]
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +9,6 @@ use rusqlite::Connection;
 use tikv_jemalloc_ctl::{epoch, stats};
 use watertight_core::Deadline;
 use watertight_store::{Command, Migration, Options, StepError, Store, Tx};
-
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,

@@ -1,7 +1,7 @@
 //! A started service, and its orderly end.
 
 use crate::app::Hook;
-use crate::config::{ChassisSettings, Configured, Live};
+use crate::config::{ChassisSettings, Configured, Live, Reloader};
 use crate::files::{Asks, FileThread};
 use crate::health::GrpcHealth;
 use crate::server::tls::ServiceAcceptor;
@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use watertight_core::{BlockingLimits, Deadline, pause};
+use watertight_core::{BlockingLimits, Deadline, Tracer, pause};
 
 /// The longest a shutdown hook may take.
 const HOOK_MAX: Duration = Duration::from_secs(10);
@@ -70,20 +70,10 @@ impl App {
         let routes = Routes::new(self.grpc, names, http).with_timeouts(self.timeouts);
         let (tracer, exporter) = traces::set_up(self.name, &chassis).unzip();
         if let Some(tracer) = &tracer {
-            self.scope.set_tracer(tracer.clone());
-            let set = tracer.clone();
-            configured.reloader.now_and_then(move |chassis| {
-                set.set(traces::sampling(chassis), chassis.trace_slow_after);
-            });
+            trace(&self.scope, tracer, &configured.reloader);
         }
         let server = Server::traced(&self.scope, config, routes, tracer);
-        let set_limits = server.limits();
-        configured
-            .reloader
-            .now_and_then(move |chassis| set_limits(ServerConfig::from(chassis)));
-        configured
-            .reloader
-            .now_and_then(|chassis| BlockingLimits::from(chassis).set());
+        follow(&server, &configured.reloader);
 
         let files = self.tls.or_else(|| chassis.tls_files());
         let tls = files.map(Tls::load).transpose()?;
@@ -150,6 +140,22 @@ impl App {
         self = self.grpc(service);
         Ok(self)
     }
+}
+
+/// Takes over new limits.
+fn follow(server: &Server, reloader: &Reloader) {
+    let set_limits = server.limits();
+    reloader.now_and_then(move |chassis| set_limits(ServerConfig::from(chassis)));
+    reloader.now_and_then(|chassis| BlockingLimits::from(chassis).set());
+}
+
+/// Records what `scope` does, and takes over new settings.
+fn trace(scope: &Scope, tracer: &Tracer, reloader: &Reloader) {
+    scope.set_tracer(tracer.clone());
+    let set = tracer.clone();
+    reloader.now_and_then(move |chassis| {
+        set.set(traces::sampling(chassis), chassis.trace_slow_after);
+    });
 }
 
 /// Has new certificates taken over as they appear.

@@ -37,7 +37,7 @@ impl Value {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Text(Cow::Owned(text)) => text.capacity(),
-            _ => 0,
+            Self::Text(Cow::Borrowed(_)) | Self::Bool(_) | Self::Int(_) | Self::Float(_) => 0,
         }
     }
 }

@@ -38,7 +38,6 @@ impl Threshold {
     }
 
     pub(super) fn keeps(self, trace: TraceId) -> bool {
-        #[expect(clippy::cast_possible_truncation, reason = "56 bits")]
         let random = (trace.get() & RANDOM_MASK) as u64;
         random >= self.0
     }

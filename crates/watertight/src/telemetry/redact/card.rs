@@ -82,7 +82,7 @@ fn ends_alone(text: Text<'_>, end: usize, separator: Option<u8>) -> bool {
     let more = text.get(end + 1).is_some_and(|b| b.is_ascii_digit());
     // Behind a space may well be the month in which it expires.
     let goes_on = after == b'.' || after == b'-' && separator == Some(b'-');
-    !is_name(after) && !(goes_on && more) || after == b'-' && !more
+    !(is_name(after) || goes_on && more) || after == b'-' && !more
 }
 
 fn in_one_piece(text: Text<'_>, at: usize, end: usize) -> Option<(Digits, usize)> {

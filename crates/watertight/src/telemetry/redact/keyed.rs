@@ -181,7 +181,9 @@ fn bare(text: Text<'_>, at: usize, kind: Kind) -> usize {
             || word(text, at),
             |credentials| text.run(credentials, |b| !is_blank(b) && is_bare(b)),
         ),
-        _ => word(text, at),
+        Kind::ApiKey | Kind::Card | Kind::Jwt | Kind::Password | Kind::PrivateKey | Kind::Token => {
+            word(text, at)
+        }
     }
 }
 

@@ -113,13 +113,13 @@ pub(super) fn sense(name: &[u8]) -> Sense {
     if let Some((_, kind)) = SURE.iter().find(|(end, _)| ends(end)) {
         return Sense::Sure(*kind);
     }
-    if HARMLESS.iter().any(|end| ends(&end)) {
+    if HARMLESS.iter().any(ends) {
         return Sense::Plain;
     }
     if let Some((_, kind)) = LIKELY.iter().find(|(end, _)| ends(end)) {
         return Sense::Likely(*kind);
     }
-    if HINTS.iter().any(|end| ends(&end)) {
+    if HINTS.iter().any(ends) {
         return Sense::Hint;
     }
     let last = name.rsplit(|b| !b.is_ascii_alphanumeric()).next();

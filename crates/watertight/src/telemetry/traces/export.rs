@@ -234,10 +234,13 @@ fn is_transient(code: Code) -> bool {
 }
 
 fn reason(status: &Status) -> &'static str {
-    match status.code() {
-        Code::DeadlineExceeded => "timeout",
-        code if is_transient(code) => "unavailable",
-        _ => "refused",
+    let code = status.code();
+    if code == Code::DeadlineExceeded {
+        "timeout"
+    } else if is_transient(code) {
+        "unavailable"
+    } else {
+        "refused"
     }
 }
 
