@@ -8,6 +8,8 @@ use crate::{
     bench::{self, BenchArgs},
     configuration,
     console::{Console, chain},
+    health::{self, HealthArgs},
+    outside::{self, LoadArgs},
     run::{self, RunArgs},
     serve::{self, ServeArgs},
     soak::{self, KillArgs},
@@ -42,6 +44,10 @@ enum Command {
     /// Measures
     #[command(subcommand)]
     Bench(Bench),
+    /// Customers and the checker for a shop that runs elsewhere, until a signal
+    Load(LoadArgs),
+    /// Whether a service of this machine is ready, as an exit code
+    Health(HealthArgs),
     /// One service in this process
     #[command(hide = true)]
     Serve(ServeArgs),
@@ -72,6 +78,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
         Some(Command::Serve(args)) => serve::serve(args),
+        Some(Command::Load(args)) => outside::load(args),
+        Some(Command::Health(args)) => health::health(&args),
         Some(Command::Relay(args)) => storm::relay(args),
         Some(Command::Configuration) => print_configuration(),
         Some(Command::Verify(args)) => block_on(verify::verify(args)),

@@ -31,7 +31,7 @@ Limits of the server then hold for new connections and new requests.
 ";
 
 /// Every struct of settings, the chassis' first.
-fn sections() -> [Section; 6] {
+fn sections() -> [Section; 7] {
     [
         ChassisSettings::SECTION,
         gateway::Cfg::SECTION,
@@ -39,6 +39,7 @@ fn sections() -> [Section; 6] {
         inventory::Cfg::SECTION,
         payments::Cfg::SECTION,
         provider::Cfg::SECTION,
+        crate::outside::Cfg::SECTION,
     ]
 }
 

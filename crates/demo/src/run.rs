@@ -18,7 +18,7 @@ use crate::{
     check::Findings,
     console::{Console, chain},
     hand,
-    load::{OpenLoop, keep_shop, open_loop},
+    load::{OpenLoop, Session, keep_shop, open_loop},
     prometheus::Prometheus,
     report::{self, Ends, RunReport, counts, mib},
     screen::{self, Phase, Screen},
@@ -31,16 +31,16 @@ use crate::{
 const PORTS: u16 = 12;
 
 /// How long a customer waits for an answer.
-const CALL_MAX: Duration = Duration::from_secs(10);
+pub(crate) const CALL_MAX: Duration = Duration::from_secs(10);
 
 /// Calls in flight at most: twelve seconds of the default load.
-const IN_FLIGHT_MAX: usize = 4_096;
+pub(crate) const IN_FLIGHT_MAX: usize = 4_096;
 
 /// The share of all calls that goes through the gateway, unless it is said.
 pub(crate) const HTTP_SHARE: f64 = 0.3;
 
 /// Sets of connections.
-const CONNECTIONS: usize = 4;
+pub(crate) const CONNECTIONS: usize = 4;
 
 /// Arguments of the default command.
 #[derive(Clone, Debug, clap::Args)]
@@ -218,7 +218,7 @@ async fn sell(
     }
     say(screen, Phase::Selling);
     let (start, cpu) = (Instant::now(), stage.supervisor.cpu_time());
-    let customers = Customers::start(stage, load);
+    let customers = Customers::start(&stage.scope, &stage.session, load);
     let end = time.map(|time| start + time);
     until_end(stage, screen, signals, end).await;
     say(screen, Phase::Settling);
@@ -247,15 +247,15 @@ pub(crate) struct Customers {
 
 impl Customers {
     /// Begins to send calls, and to look after the shelves once a second.
-    pub(crate) fn start(stage: &Stage, load: OpenLoop) -> Self {
-        let scope = stage.scope.child("customers");
-        let session = stage.session.clone();
+    pub(crate) fn start(owner: &Scope, session: &Arc<Session>, load: OpenLoop) -> Self {
+        let scope = owner.child("customers");
+        let session = session.clone();
         let stop = session.stop.child_token();
-        let (calls, until) = (scope.clone(), stop.clone());
+        let (calls, until, customers) = (scope.clone(), stop.clone(), session.clone());
         drop(scope.spawn("open loop", async move {
-            open_loop(&calls, &session, until, load).await
+            open_loop(&calls, &customers, until, load).await
         }));
-        let (session, seconds) = (stage.session.clone(), Arc::new(AtomicU64::new(0)));
+        let seconds = Arc::new(AtomicU64::new(0));
         scope.every("keep shop", Duration::from_secs(1), move |_scope| {
             let session = session.clone();
             let second = seconds.fetch_add(1, Ordering::Relaxed);

@@ -115,8 +115,9 @@ impl Stage {
             return Err(error.into());
         }
         let ready = start.elapsed();
+        let at = supervisor.plan().addresses();
         let shops = (0..setting.connections.max(1))
-            .map(|_| Shop::new(&scope, supervisor.plan(), setting.call_max))
+            .map(|_| Shop::new(&scope, &at, setting.call_max))
             .collect::<Result<Vec<_>, _>>()?;
         let session = Arc::new(Session::new(shops, keeper));
         Ok(Self {

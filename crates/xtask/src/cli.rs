@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Error;
 use crate::workspace::Workspace;
-use crate::{bench, ci, clients, docs, otlp, readme, scope, shop, stack, test, tidy};
+use crate::{bench, ci, clients, compose, docs, otlp, readme, scope, shop, stack, test, tidy};
 
 /// Development commands of the Watertight workspace.
 #[derive(Debug, Parser)]
@@ -28,6 +28,11 @@ enum Command {
     Ci(ci::Args),
     /// Runs the example clients against a shop and validates its OpenAPI document.
     Clients,
+    /// docker-compose.yml, really started.
+    Compose {
+        #[command(subcommand)]
+        what: Compose,
+    },
     /// Sends traces to a receiver that isn't ours, and looks what it has got.
     Otlp,
     /// Grafana's dashboards, which are made from the code.
@@ -62,6 +67,12 @@ enum Command {
         #[command(subcommand)]
         what: Bench,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Compose {
+    /// Starts everything, proves what the README promises of it, removes it.
+    Test(compose::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -125,6 +136,9 @@ impl Cli {
             Command::Test(args) => Ok(test::run(&workspace, &args)),
             Command::Ci(args) => Ok(ci::run(&workspace, &args)),
             Command::Clients => Ok(clients::run(&workspace)),
+            Command::Compose {
+                what: Compose::Test(args),
+            } => Ok(compose::run(&workspace, &args)),
             Command::Otlp => Ok(otlp::run(&workspace)),
             Command::Dashboards { act } => stack::run(&workspace, stack::Part::Dashboards, act),
             Command::Alerts { act } => stack::run(&workspace, stack::Part::Alerts, act),

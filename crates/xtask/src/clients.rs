@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::report::{Outcome, Report};
-use crate::shop::{Open, Place};
+use crate::shop::Place;
 use crate::workspace::{self, Workspace};
 use crate::{openapi, process, shop, tools};
 
@@ -31,15 +31,40 @@ pub(crate) fn run(workspace: &Workspace) -> ExitCode {
     report.finish()
 }
 
-/// Runs every client; they must agree with each other on one order.
+/// Where a shop listens, as `HOST:PORT`.
+#[derive(Clone, Debug)]
+pub(crate) struct At {
+    /// Orders, over gRPC.
+    pub(crate) orders: String,
+    /// Inventory, over gRPC.
+    pub(crate) inventory: String,
+    /// The gateway, over HTTP.
+    pub(crate) gateway: String,
+}
+
+/// Opens a shop and runs every client against it.
 pub(crate) fn stage(workspace: &Workspace) -> Result<Outcome, Error> {
+    let shop = shop::open(workspace)?;
+    let at = At {
+        orders: shop.address(Place::Orders),
+        inventory: shop.address(Place::Inventory),
+        gateway: shop.address(Place::Gateway),
+    };
+    let outcome = against(workspace, &at)?;
+    if !matches!(outcome, Outcome::Failed(_)) {
+        shop.close()?;
+    }
+    Ok(outcome)
+}
+
+/// Runs every client; they must agree with each other on one order.
+pub(crate) fn against(workspace: &Workspace, at: &At) -> Result<Outcome, Error> {
     let dir = workspace.root.join("clients").join("python");
     let requirements = workspace::read(&dir.join("requirements.txt"))?;
     let python = tools::python(workspace, "clients-python", &requirements)?;
-    let shop = shop::open(workspace)?;
-    let mut clients = vec![rust(workspace, &shop)?];
+    let mut clients = vec![rust(workspace, at)?];
     if let Ok(python) = &python {
-        clients.extend(pythons(python, &dir, &shop));
+        clients.extend(pythons(python, &dir, at));
     }
     let mut orders = Vec::new();
     for client in &clients {
@@ -52,7 +77,6 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Outcome, Error> {
         let why = format!("one key, one body, several orders: {}", orders.join(", "));
         return Ok(Outcome::Failed(why));
     }
-    shop.close()?;
     Ok(match python {
         Ok(_python) => Outcome::Passed,
         Err(why) => Outcome::Skipped(format!("the Python clients; Rust's is fine: {why}")),
@@ -60,23 +84,23 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Outcome, Error> {
 }
 
 /// Builds the example as a person would, and runs what was built.
-fn rust(workspace: &Workspace, shop: &Open) -> Result<Client, Error> {
+fn rust(workspace: &Workspace, at: &At) -> Result<Client, Error> {
     let mut cargo = process::cargo();
     cargo.args(["build", "--locked", "--example", "place_order"]);
     process::run(cargo.current_dir(&workspace.root), BUILD_LIMIT)?;
     let example = workspace.target.join("debug/examples/place_order");
-    let url = |place| OsString::from(format!("http://{}", shop.address(place)));
+    let url = |address: &str| OsString::from(format!("http://{address}"));
     let line = vec![
         example.into(),
         "--orders".into(),
-        url(Place::Orders),
+        url(&at.orders),
         "--inventory".into(),
-        url(Place::Inventory),
+        url(&at.inventory),
     ];
     Ok(Client { name: "Rust", line })
 }
 
-fn pythons(python: &Path, dir: &Path, shop: &Open) -> [Client; 2] {
+fn pythons(python: &Path, dir: &Path, at: &At) -> [Client; 2] {
     let client = |name, file: &str, flags: &[(&str, String)]| {
         let mut line = vec![python.into(), dir.join(file).into()];
         for (flag, value) in flags {
@@ -85,13 +109,10 @@ fn pythons(python: &Path, dir: &Path, shop: &Open) -> [Client; 2] {
         Client { name, line }
     };
     let grpc = [
-        ("--orders", shop.address(Place::Orders)),
-        ("--inventory", shop.address(Place::Inventory)),
+        ("--orders", at.orders.clone()),
+        ("--inventory", at.inventory.clone()),
     ];
-    let http = [(
-        "--gateway",
-        format!("http://{}", shop.address(Place::Gateway)),
-    )];
+    let http = [("--gateway", format!("http://{}", at.gateway))];
     [
         client("Python over gRPC", "place_order.py", &grpc),
         client("Python over HTTP", "place_order_http.py", &http),

@@ -14,6 +14,7 @@ mod bench;
 mod ci;
 mod cli;
 mod clients;
+mod compose;
 mod docs;
 mod error;
 mod openapi;

@@ -2,14 +2,14 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use shop_proto::orders::Order;
+use shop_proto::{inventory::Stock, orders::Order};
 use shop_types::OrderId;
 
 use super::{
     Answer, Body, BookError, CallError, Cancel, Door, Findings, Invariant, Receipt, Slot, Status,
     Tally, Tracked,
 };
-use crate::catalog::ARTICLES;
+use crate::catalog::{self, ARTICLES};
 
 /// Every order asked for and what was answered, every delivery sent in.
 ///
@@ -326,6 +326,17 @@ impl Book {
         if !std::mem::replace(&mut self.seeded, true) {
             for (sum, article) in self.received.iter_mut().zip(&ARTICLES) {
                 *sum += article.quantity();
+            }
+        }
+    }
+
+    /// Begins with what the shelves say that came in: for a checker that comes
+    /// to a shop which is open already. Articles of others don't count.
+    pub(crate) fn adopt(&mut self, stock: &[Stock]) {
+        self.seeded = true;
+        for stock in stock {
+            if let Some(article) = catalog::index_of(&stock.sku) {
+                self.received[usize::from(article)] = stock.received;
             }
         }
     }

@@ -51,6 +51,30 @@ pub(crate) enum Invariant {
 }
 
 impl Invariant {
+    /// All of them.
+    pub(crate) const ALL: [Self; 20] = [
+        Self::Lost,
+        Self::Doubled,
+        Self::Changed,
+        Self::Unsettled,
+        Self::WrongEnd,
+        Self::KeyReused,
+        Self::Unresolved,
+        Self::Imbalance,
+        Self::Negative,
+        Self::Oversold,
+        Self::SoldDiffers,
+        Self::ReceivedDiffers,
+        Self::ReservedLeft,
+        Self::DoubleCharged,
+        Self::MoneyDiffers,
+        Self::HoldLeft,
+        Self::PaymentDiffers,
+        Self::Orphan,
+        Self::Contradiction,
+        Self::Straggler,
+    ];
+
     /// A stable name for programs.
     pub(crate) const fn name(self) -> &'static str {
         match self {

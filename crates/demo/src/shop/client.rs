@@ -19,11 +19,7 @@ use watertight::HttpClient;
 use watertight_core::{Deadline, Scope};
 
 use super::front::Front;
-use crate::{
-    check::{CallError, Door, LedgerPage},
-    services::Service,
-    supervise::Plan,
-};
+use crate::check::{CallError, Door, LedgerPage};
 
 /// How long a connection may take to be made.
 const CONNECT_MAX: Duration = Duration::from_secs(1);
@@ -37,6 +33,16 @@ const PAGE: i32 = 1_000;
 
 /// Rows of a page of the ledger.
 const LEDGER_PAGE: usize = 1_000;
+
+/// Where the services listen, each as `http://HOST:PORT`.
+#[derive(Clone, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) gateway: String,
+    pub(crate) orders: String,
+    pub(crate) inventory: String,
+    pub(crate) payments: String,
+    pub(crate) provider: String,
+}
 
 /// Clients of all services; clones share the connections.
 ///
@@ -63,28 +69,28 @@ fn channel(url: String) -> Result<Channel, tonic::transport::Error> {
 }
 
 impl Shop {
-    /// Clients of the shop that a plan describes; they connect when first used.
+    /// Clients of the shop at these addresses; they connect when first used.
     ///
     /// # Errors
     ///
-    /// If a URL is none, which a plan's never is.
+    /// If an address is none, which a checked one never is.
     pub(crate) fn new(
         scope: &Scope,
-        plan: &Plan,
+        at: &Addresses,
         call_max: Duration,
     ) -> Result<Self, tonic::transport::Error> {
-        let orders = channel(plan.url(Service::Orders))?;
-        let inventory = channel(plan.url(Service::Inventory))?;
-        let payments = channel(plan.url(Service::Payments))?;
+        let orders = channel(at.orders.clone())?;
+        let inventory = channel(at.inventory.clone())?;
+        let payments = channel(at.payments.clone())?;
         Ok(Self {
             orders: OrdersServiceClient::new(orders).max_decoding_message_size(MESSAGE_BYTES_MAX),
             inventory: InventoryServiceClient::new(inventory)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
             payments: PaymentsServiceClient::new(payments)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
-            front: Front::new(scope.child("call"), plan.url(Service::Gateway), call_max),
+            front: Front::new(scope.child("call"), at.gateway.clone(), call_max),
             provider: HttpClient::new("provider"),
-            provider_url: plan.url(Service::Provider),
+            provider_url: at.provider.clone(),
             scope: scope.child("call"),
             call_max,
         })

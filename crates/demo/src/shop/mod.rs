@@ -7,7 +7,7 @@ mod pages;
 mod seed;
 mod wire;
 
-pub(crate) use client::Shop;
+pub(crate) use client::{Addresses, Shop};
 pub(crate) use front::{place_body, placed};
 pub(crate) use pages::audit;
 pub(crate) use seed::{import_catalog, receive};

@@ -160,7 +160,7 @@ async fn soak(
 ) -> Result<Instant, DemoError> {
     stage.session.keeper.book().require_end_within(END_MAX);
     stage.seed().await?;
-    let customers = Customers::start(stage, load);
+    let customers = Customers::start(&stage.scope, &stage.session, load);
     let stopped = &stage.session.stop;
     stopped
         .run_until_cancelled(rest(WARM_UP))

@@ -5,7 +5,7 @@ use std::{ffi::OsString, time::Duration};
 use watertight::config::show_duration;
 
 use super::{DataDir, Ports};
-use crate::services::Service;
+use crate::{services::Service, shop::Addresses};
 
 /// Ten years: the checker compares all that ever happened in a data directory,
 /// so nothing of it may be deleted meanwhile.
@@ -35,6 +35,17 @@ impl Plan {
     /// Where a service serves HTTP and gRPC.
     pub(crate) fn url(&self, service: Service) -> String {
         url(self.ports.main(service))
+    }
+
+    /// Where all of them serve.
+    pub(crate) fn addresses(&self) -> Addresses {
+        Addresses {
+            gateway: self.url(Service::Gateway),
+            orders: self.url(Service::Orders),
+            inventory: self.url(Service::Inventory),
+            payments: self.url(Service::Payments),
+            provider: self.url(Service::Provider),
+        }
     }
 
     /// Where a service shows metrics and health.
