@@ -38,6 +38,10 @@ impl Span {
     }
 
     /// Polls `fut` under the span's scope, see [`Scope::ambient`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As cancel safe as `fut`.
     pub fn ambient<F: Future>(&self, fut: F) -> Ambient<F> {
         self.scope.ambient(fut)
     }

@@ -103,7 +103,7 @@ const FULL: &str = r#"log_lines_dropped_total{reason="full"}"#;
 const CLOSED: &str = r#"log_lines_dropped_total{reason="closed"}"#;
 const FAILED: &str = r#"log_lines_dropped_total{reason="failed"}"#;
 
-#[tokio::test]
+#[watertight::test]
 async fn a_stdout_that_nobody_reads_costs_lines_not_memory_and_no_request_waits() {
     let flags = [
         "--lines-per-s",
@@ -145,7 +145,7 @@ async fn a_stdout_that_nobody_reads_costs_lines_not_memory_and_no_request_waits(
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_stdout_that_is_closed_ends_nothing_but_the_log() {
     let mut chatter = Chatter::start(Some(Stdio::piped()), &["--lines-per-s", "1000"]);
     drop(chatter.child.child().stdout.take());
@@ -154,7 +154,7 @@ async fn a_stdout_that_is_closed_ends_nothing_but_the_log() {
     chatter.ends_in_order();
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn neither_does_a_full_disk() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut chatter = Chatter::start(Some(full.into()), &["--lines-per-s", "1000"]);
@@ -163,7 +163,7 @@ async fn neither_does_a_full_disk() {
     chatter.ends_in_order();
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn a_loud_place_is_heard_in_part_and_errors_in_full() {
     let flags = ["--lines-per-s", "1000", "--log-site-lines-per-s-max", "10"];
     let chatter = Chatter::start(None, &flags);
@@ -185,7 +185,7 @@ async fn a_loud_place_is_heard_in_part_and_errors_in_full() {
     assert!(chatter.metric("log_lines_sampled_total").await < 100.0);
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn canaries_get_into_no_line_no_metric_and_no_answer() {
     let mut chatter = Chatter::start(None, &[]);
     let body = format!("{{\"user\":\"me\",\"password\":\"{PASSWORD}\",\"card\":\"{CARD}\"}}");
@@ -237,7 +237,7 @@ async fn canaries_get_into_no_line_no_metric_and_no_answer() {
     }
 }
 
-#[tokio::test]
+#[watertight::test]
 async fn the_filter_changes_on_the_admin_port_for_a_while() {
     let chatter = Chatter::start(None, &["--log", "warn"]);
     let token = format!("authorization: Bearer {ADMIN_TOKEN}\r\n");
