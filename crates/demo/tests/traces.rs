@@ -131,7 +131,7 @@ fn http(url: &str, line: &str, headers: &str, body: &str) -> u16 {
 
 /// Twelve ports in a row that are free now, apart from those of other tests.
 fn base_port(range: u16) -> u16 {
-    let first = 33_100 + range * 50;
+    let first = 31_000 + range * 50;
     (0..20)
         .map(|step| first + step)
         .find(|&base| (base..base + 12).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
