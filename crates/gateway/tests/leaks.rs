@@ -21,6 +21,8 @@ use watertight::{Deadline, current};
 
 const REQUESTS: usize = 50;
 const KEYS: usize = 7;
+/// The gateway watches orders over as many connections, in turn.
+const WATCH_CONNECTIONS: usize = 63;
 
 /// One order, in each of the ways to ask for it and to leave.
 async fn ask(shop: &Shop, n: usize) {
@@ -42,14 +44,17 @@ async fn ask(shop: &Shop, n: usize) {
             let place = request("POST", "/v1/orders", &headers, body.as_bytes());
             Conn::open(shop.addr()).await.send(place).await;
         }
-        3 => {
-            let mut reader = Conn::open(shop.addr()).await;
-            let watch = request("GET", &format!("{path}/events"), &[], b"");
-            reader.send(watch).await;
-            assert_eq!(reader.read.head().await.status, 200);
-        }
+        3 => watch(shop, &path).await,
         _ => assert_eq!(shop.get("/v1/orders").await.status(), 200),
     }
+}
+
+/// Leaves as soon as the stream of events has begun.
+async fn watch(shop: &Shop, path: &str) {
+    let mut reader = Conn::open(shop.addr()).await;
+    let watch = request("GET", &format!("{path}/events"), &[], b"");
+    reader.send(watch).await;
+    assert_eq!(reader.read.head().await.status, 200);
 }
 
 /// Waits until nobody asks for anything and there are no more tasks than that;
@@ -76,8 +81,12 @@ async fn at_rest(shop: &Shop, tasks_max: usize) -> usize {
 
 async fn one_life() {
     let shop = Shop::stocked().await;
+    // This and the first round make all connections between the services.
+    let placed = shop.place("watched", &order(&[("tea", 1)])).await;
+    for _ in 0..WATCH_CONNECTIONS {
+        watch(&shop, placed.header("location").unwrap()).await;
+    }
     let mut tasks = usize::MAX;
-    // The first time makes all connections between the services.
     for _ in 0..2 {
         for n in 0..REQUESTS {
             ask(&shop, n).await;

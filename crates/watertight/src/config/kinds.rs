@@ -84,7 +84,9 @@ impl Value for LogFilter {
         }
         // A lone word that is no level is a target, and all others fall silent: what
         // `inof` asks for is what nobody wants.
-        let known = |part: &str| part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
+        // An empty word would be a level to tracing: errors alone.
+        let level = |part: &str| !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+        let known = |part: &str| part.contains(['=', '[']) || level(part);
         if let Some(word) = text.split(',').map(str::trim).find(|part| !known(part)) {
             return Err(format!("{word:?} is neither a level nor TARGET=LEVEL"));
         }
