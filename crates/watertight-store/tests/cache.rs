@@ -1,7 +1,6 @@
 //! The page caches of a store that has nothing to do go back.
 //!
 //! One test in a process of its own: it looks at what the whole process has.
-#![expect(clippy::expect_used, reason = "helpers of tests may fail the test")]
 
 use std::time::{Duration, Instant};
 
