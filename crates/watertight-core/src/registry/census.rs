@@ -29,7 +29,7 @@ impl Query {
         match self {
             Self::All => true,
             Self::Dead => is_dead(live),
-            Self::Suspects => is_suspect(live),
+            Self::Suspects => !is_straggler(live) && !is_dead(live) && is_suspect(live),
             Self::Stragglers => is_straggler(live),
             Self::Root(root) => live.scope.root_id() == root,
         }

@@ -51,7 +51,8 @@ impl Worker {
         Some(worker)
     }
 
-    /// `since` first: who sees the task sees since when, or later.
+    /// `since` first: who sees the task sees since when, or later. On the way out
+    /// it is the other way round, see [`BusyWith`].
     fn poll(&self, task: u64, since: u64) {
         self.since.store(since, Ordering::Relaxed);
         self.task.store(task, Ordering::Release);
@@ -85,8 +86,13 @@ pub(crate) fn busy_with(entry: &Entry, now: Ticks) -> BusyWith {
 impl Drop for BusyWith {
     fn drop(&mut self) {
         let _ending = WORKER.try_with(|worker| {
-            if let Some(worker) = worker {
-                worker.poll(self.outer.0, self.outer.1);
+            let Some(worker) = worker else { return };
+            let (task, since) = self.outer;
+            // The other way round than on entry: whoever saw the old task with the
+            // new time would take it for one poll since then, or since the start.
+            worker.task.store(task, Ordering::Release);
+            if task != NONE {
+                worker.since.store(since, Ordering::Relaxed);
             }
         });
     }

@@ -78,6 +78,9 @@ impl<F: Future> Future for Task<F> {
         // Cancellation first: "dropped at the next await" has no exceptions.
         if ends_with_scope && scope.is_cancelled() {
             scope.count_cancelled(entry.name());
+            // Before its wakers go: the warden may have looked at the scope before
+            // it was cancelled, and would count none.
+            entry.sched.over();
             end(this.fut, entry, slot);
             return Poll::Ready(Err(TaskError::Cancelled));
         }

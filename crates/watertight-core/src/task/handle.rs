@@ -61,7 +61,8 @@ impl<T> TaskHandle<T> {
         }
     }
 
-    /// Whether the task has ended, or was never started.
+    /// Whether the task has ended, or was never started. Of a closure that waited
+    /// for a thread and was dropped unrun, it is said once the handle has been awaited.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         match &self.state {
