@@ -144,7 +144,8 @@ impl Filter {
 /// only looked at, and is refused with its place when the rest is read.
 fn parsed(wanted: &str) -> EnvFilter {
     let all = format!("{QUIET},{wanted},{AUDIT}=info");
-    EnvFilter::try_new(all).unwrap_or_else(|_bad| EnvFilter::new("info"))
+    let filter = EnvFilter::builder().with_regex(false).parse(all);
+    filter.unwrap_or_else(|_bad| EnvFilter::new("info"))
 }
 
 #[cfg(test)]
