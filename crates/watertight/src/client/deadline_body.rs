@@ -13,6 +13,9 @@ use tonic::Status;
 
 /// As good as never; further off, an `Instant` might overflow.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+/// A peer that always has a frame ready never lets the timer be looked at; the
+/// clock is read once in so many frames.
+const FRAMES_PER_LOOK: u32 = 64;
 
 pin_project_lite::pin_project! {
     /// Fails with DEADLINE_EXCEEDED once the deadline has passed or nothing has
@@ -27,6 +30,7 @@ pin_project_lite::pin_project! {
         idle: Duration,
         // Since when the reader waits for a frame; it may well do other things.
         since: Option<Instant>,
+        frames: u32,
         alarm: Alarm,
         span: CallSpan,
     }
@@ -44,6 +48,7 @@ impl DeadlineBody {
             deadline,
             idle: idle.min(FAR),
             since: None,
+            frames: 0,
             alarm: Alarm::default(),
             span,
         }
@@ -59,6 +64,16 @@ impl Body for DeadlineBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = self.project();
+        *this.frames = this.frames.wrapping_add(1);
+        if this.frames.is_multiple_of(FRAMES_PER_LOOK)
+            && this
+                .deadline
+                .is_some_and(|deadline| deadline.instant() <= Instant::now())
+        {
+            let status = late();
+            this.span.note_error(&status);
+            return Poll::Ready(Some(Err(status)));
+        }
         if let Poll::Ready(frame) = this.body.poll_frame(cx) {
             *this.since = None;
             let frame = frame.map(|frame| frame.map_err(broken));

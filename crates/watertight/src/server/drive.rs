@@ -16,8 +16,9 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 /// How long a connection that flooded is held, unread, before it is cut off.
 ///
 /// A flooder that is cut off at once comes back at once, and every new
-/// connection costs a handshake, new tables and new streams. Held, it costs a
-/// place of its address' `connections_per_ip_max` and nothing else.
+/// connection costs a handshake, new tables and new streams. Held, it keeps its
+/// place of its address' `connections_per_ip_max` and what it has had so far;
+/// requests under way go on, and their answers are not written.
 const HOLD: Duration = Duration::from_secs(1);
 
 /// Why a connection ended that didn't end well.
