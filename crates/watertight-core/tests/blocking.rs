@@ -170,8 +170,14 @@ fn panics_end_neither_the_thread_nor_the_pool() {
             scope.spawn_blocking("panics", |_| std::panic::resume_unwind(Box::new("boom")));
         let out: Result<(), _> = panics.await;
         assert_eq!(out, Err(TaskError::Panicked));
-        // A result that nobody waits for is dropped on the thread.
-        drop(scope.spawn_blocking("result", |_| PanicsOnDrop));
+        // A result that nobody waits for any more is dropped on the thread.
+        let (left, nobody) = sync_channel(1);
+        let result = scope.spawn_blocking("result", move |_| {
+            wait_for(&nobody);
+            PanicsOnDrop
+        });
+        drop(result);
+        left.send(()).unwrap();
         // What a closure holds that is never started is dropped by whoever ends it.
         let (holds, go) = held(&scope, "holds");
         let (job, held) = (scope.child("job"), PanicsOnDrop);
