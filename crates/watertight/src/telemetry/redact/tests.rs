@@ -207,7 +207,7 @@ fn what_says_nothing_is_shown() {
         "next_page_token=abcdefgh12345678",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-        "/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/tokio-1.54.0/src/runtime/task/core.rs:365:17",
+        "/home/ann/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/tokio-1.54.0/src/runtime/task/core.rs:365:17",
         "<core::pin::Pin<P> as core::future::future::Future>::poll::h0123456789abcdef",
         "_ZN4core3ops8function6FnOnce9call_once17h0123456789abcdefE",
         "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0",
