@@ -2,8 +2,8 @@
 //!
 //! A field that refers to the peer's table takes one byte to send and a copy
 //! of name and value to decode, and h2 decodes all that a socket holds before
-//! the first of those requests gets to us: 2 MiB, five thousand requests of
-//! 430 fields, were 100 ms of one worker. How many fields a block has can be
+//! the first of those requests gets to us: 2 MiB came through each connection
+//! that we ended at the ninth, two million fields. How many a block has can be
 //! seen without decoding it (RFC 7541, 6): only lengths have to be followed.
 
 use super::frames::{FrameHead, HEADERS};
