@@ -22,6 +22,10 @@ use testkit::{
 
 /// The span of the customer who asks.
 const CALLERS_SPAN: &str = "00f067aa0ba902b7";
+/// How long a customer waits for an order that shall be confirmed, and for one
+/// that can't be.
+const PATIENT: u32 = 30_000;
+const IMPATIENT: u32 = 1_500;
 const NO_FAULTS: &str = "{}";
 const ERRORS: &str = r#"{"error_rate": 1.0}"#;
 
@@ -73,12 +77,12 @@ impl Shop {
     }
 
     /// Places an order in a trace of the customer's, and gives the status.
-    fn order(&self, number: u32, sampled: bool) -> u16 {
+    fn order(&self, number: u32, sampled: bool, wait_ms: u32) -> u16 {
         let trace = trace_id(number);
         let flags = u8::from(sampled);
         let headers = format!(
             "traceparent: 00-{trace}-{CALLERS_SPAN}-{flags:02x}\r\n\
-             idempotency-key: order-{number}\r\nx-request-timeout: 1500\r\n"
+             idempotency-key: order-{number}\r\nx-request-timeout: {wait_ms}\r\n"
         );
         let body = r#"{"customer_id":"ada","payment_method":"pm_card_ok","lines":[{"sku":"cup-blue","quantity":1}]}"#;
         http(self.url("gateway"), "POST /v1/orders", &headers, body)
@@ -145,6 +149,20 @@ fn until(sink: &OtlpSink, number: u32, is: impl Fn(&SeenSpan) -> bool) -> Vec<Se
     sink.trace(&id)
 }
 
+/// The same, once no span waits for its parent any more: processes send theirs
+/// when it suits them.
+fn whole(sink: &OtlpSink, number: u32, is: &[&dyn Fn(&SeenSpan) -> bool]) -> Vec<SeenSpan> {
+    let id = trace_id(number);
+    let complete = |spans: &[SeenSpan]| {
+        let ids: BTreeSet<_> = spans.iter().map(|span| span.span_id.as_str()).collect();
+        let known =
+            |span: &SeenSpan| span.parent == CALLERS_SPAN || ids.contains(span.parent.as_str());
+        spans.iter().all(known) && is.iter().all(|is| spans.iter().any(is))
+    };
+    wait_until(LIVENESS, || complete(&sink.trace(&id)));
+    sink.trace(&id)
+}
+
 /// From a span to the beginning of its trace: service, kind and name of each.
 fn line_of<'a>(spans: &'a [SeenSpan], from: &'a SeenSpan) -> Vec<String> {
     let parent = |span: &&'a SeenSpan| spans.iter().find(|one| one.span_id == span.parent);
@@ -172,18 +190,14 @@ const TO_ORDERS: [&str; 4] = [
 
 /// A sampled order has one trace, whose edges are the calls.
 fn one_order_is_one_trace(shop: &Shop, sink: &OtlpSink) {
-    assert_eq!(shop.order(1, true), 201);
+    assert_eq!(shop.order(1, true, PATIENT), 201);
     let paid = is("provider", "server", "POST /v1/authorizations");
     let sold = is(
         "inventory",
         "server",
         "shop.inventory.v1.InventoryService/Commit",
     );
-    for last in [&paid as &dyn Fn(&SeenSpan) -> bool, &sold, &confirmed] {
-        until(sink, 1, last);
-    }
-    let at_gateway = is("gateway", "server", "POST /v1/orders");
-    let spans = until(sink, 1, at_gateway);
+    let spans = whole(sink, 1, &[&paid, &sold, &confirmed]);
     let find = |is: &dyn Fn(&SeenSpan) -> bool| spans.iter().find(|span| is(span)).unwrap();
     let to_provider = [
         "orders internal authorize",
@@ -226,11 +240,11 @@ fn an_order_is_one_trace_through_all_services() {
     let sink = OtlpSink::start();
     let mut shop = Shop::open(0, &sink, "1h");
     one_order_is_one_trace(&shop, &sink);
-    assert_eq!(shop.order(2, false), 201);
+    assert_eq!(shop.order(2, false, PATIENT), 201);
 
     // What fails arrives though nobody samples it, and only that.
     shop.faults(ERRORS);
-    assert_eq!(shop.order(3, false), 202);
+    assert_eq!(shop.order(3, false, IMPATIENT), 202);
     until(
         &sink,
         3,
@@ -252,7 +266,7 @@ fn an_order_is_one_trace_through_all_services() {
     }
 
     // A saga whose process dies goes on in its trace.
-    assert_eq!(shop.order(4, true), 202);
+    assert_eq!(shop.order(4, true, IMPATIENT), 202);
     shop.look();
     shop.kill_orders();
     shop.faults(NO_FAULTS);
@@ -270,7 +284,7 @@ fn a_slow_order_arrives_though_nobody_samples_it() {
     let sink = OtlpSink::start();
     let shop = Shop::open(1, &sink, "1ms");
     // Several writes to the disk take longer than that.
-    assert_eq!(shop.order(1, false), 201);
+    assert_eq!(shop.order(1, false, PATIENT), 201);
     for root in ["POST /v1/orders", "saga"] {
         let spans = until(&sink, 1, |span| span.name == root);
         let span = spans.iter().find(|span| span.name == root).unwrap();

@@ -59,6 +59,6 @@ pub use shield::ShieldError;
 pub use task::{SpawnSite, TaskError, TaskHandle, TaskState};
 pub use trace::{
     Attribute, ClientSpan, EndedAs, FinishedTrace, FinishedTraces, Promotion, RootSpan, Sampling,
-    Span, SpanEvent, SpanId, SpanKind, SpanRecord, TraceContext, TraceId, TraceLimits, TraceState,
-    Traced, Tracer, Value,
+    Span, SpanEvent, SpanId, SpanKind, SpanRecord, TEXT_BYTES_MAX, TraceContext, TraceId,
+    TraceLimits, TraceState, Traced, Tracer, Value,
 };

@@ -5,27 +5,14 @@ use std::path::PathBuf;
 use super::{
     latency, page,
     run::{self, Load, Ran},
-    verdict::{MEMORY_FROM, StormReport},
+    verdict::StormReport,
+    warm_up::WarmUp,
 };
 use crate::{console::Console, run::seed, signals::Signals, stage::DemoError, supervise::DataDir};
 use watertight_core::{Either, Scope, race};
 
 /// Where the page goes unless it is said.
 const PAGE: &str = "docs/results/storm.md";
-
-/// Of a short run's requests, this part comes on top before the first that counts.
-const WARM_UP: usize = 4;
-
-/// Where memory is judged, the processes must have been through all of it once:
-/// what takes its size from the busiest moment (tables, buffers of connections)
-/// has it by then.
-fn warm_up(requests: usize) -> usize {
-    if requests >= MEMORY_FROM {
-        requests
-    } else {
-        requests / WARM_UP
-    }
-}
 
 /// Arguments of `demo storm`.
 #[derive(Clone, Debug, clap::Args)]
@@ -36,14 +23,11 @@ pub(crate) struct StormArgs {
     /// Requests a second
     #[arg(long, default_value_t = 2_500, value_parser = clap::value_parser!(u32).range(10..=20_000))]
     rps: u32,
-    /// Requests before the first that counts; without it, as many, or fewer if memory isn't judged
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
-    warm_up: Option<u32>,
     /// Runs of the same requests whose clients wait, to compare memory with
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
     baselines: u32,
     /// Cancellations of each kind whose latency is measured
-    #[arg(long, default_value_t = 1_500, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=100_000))]
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=100_000))]
     samples: u64,
     /// What the clients are drawn from; without it, another one each time
     #[arg(long, value_name = "N")]
@@ -95,12 +79,12 @@ async fn all(args: &StormArgs, console: &Console) -> Result<StormReport, DemoErr
         }
     }
     let seed = seed(args.seed);
-    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let requests = count(args.requests);
+    let requests = usize::try_from(args.requests).unwrap_or(usize::MAX);
+    let rps = f64::from(args.rps);
     let load = Load {
-        warm_up: args.warm_up.map_or_else(|| warm_up(requests), count),
+        warm_up: WarmUp::before(requests, rps),
         requests,
-        rps: f64::from(args.rps),
+        rps,
         seed,
         patient: true,
     };

@@ -24,6 +24,7 @@ mod relay;
 mod run;
 mod runner;
 mod verdict;
+mod warm_up;
 
 pub(crate) use command::{StormArgs, storm};
 pub(crate) use relay::{RelayArgs, relay};

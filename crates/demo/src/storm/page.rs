@@ -172,9 +172,11 @@ fn memory(page: &mut String, report: &StormReport) -> fmt::Result {
         page,
         "\n## Memory, MiB\n\n\
          Each figure is the smallest of {LOOKS} looks, {} ms apart, at a shop that has nothing to do: before the storm, when {} other\n\
-         requests have opened its connections and been at every route, and after it. Each look purges the allocator. A store gives\n\
-         its page caches back after 250 ms of quiet, so none is in the figures, before or after. Orders, stock and payments are rows\n\
-         on the disk. Allocated is without what threads keep of freed memory for their next allocations.\n\n\
+         requests have been there, and after it. Each look purges the allocator. What fills up to a bound is full or gone by then:\n\
+         HTTP/2 tables of header fields (4,096 bytes in each direction of a connection; `date` fills them, a field a second) are full,\n\
+         page caches of stores (1 MiB for each connection of SQLite) are given back after 250 ms without work, connections to the\n\
+         provider after 5 s. Orders, stock and payments are rows on the disk. Allocated is without what threads keep of freed\n\
+         memory for their next allocations.\n\n\
          | process | allocated before | allocated after | resident after | resident without cancels |\n|---|---|---|---|---|",
         LOOK_PERIOD.as_millis(),
         report.warm_up

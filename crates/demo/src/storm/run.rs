@@ -9,6 +9,7 @@ use super::{
     look::{self, AllTasks, Memory},
     plan::Visits,
     runner::{Counts, Runner},
+    warm_up::WarmUp,
 };
 use crate::{
     check::Findings,
@@ -33,13 +34,14 @@ pub(super) const LIVE_MAX: Duration = Duration::from_secs(1);
 /// How long jobs may go on after that.
 const JOBS_MAX: Duration = Duration::from_secs(60);
 
-/// Between two looks at memory: longer than a connection of a store keeps its
-/// page cache, and no part of a second, at which sweeps come.
+/// Between two looks at memory: no part of a second, at which sweeps come.
 pub(super) const LOOK_PERIOD: Duration = Duration::from_millis(430);
 
 /// How often memory is looked at, before the storm and after it; the smallest
-/// figure of each process counts, since sweeps allocate between times too.
-pub(super) const LOOKS: usize = 7;
+/// figure of each process counts, since sweeps allocate between times too. Six
+/// seconds in all: stores have given their page caches back by then (a quarter of
+/// a second), and payments its connections to the provider (five seconds).
+pub(super) const LOOKS: usize = 14;
 
 /// Rounds of resolving unknown outcomes, a minute each at most.
 const RESOLVES_MAX: usize = 10;
@@ -47,8 +49,7 @@ const RESOLVES_MAX: usize = 10;
 /// What is sent to a shop.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
-    /// Clients before the first that counts: they fill caches.
-    pub(super) warm_up: usize,
+    pub(super) warm_up: WarmUp,
     pub(super) requests: usize,
     pub(super) rps: f64,
     pub(super) seed: u64,
@@ -109,7 +110,7 @@ pub(super) async fn run(load: Load, console: &Console) -> Result<Ran, DemoError>
     })
     .await?;
     let mut ran = Ran {
-        warm_up: load.warm_up,
+        warm_up: load.warm_up.requests(),
         ..Ran::default()
     };
     let outcome = weather(&stage, load, &mut ran).await;
@@ -125,8 +126,11 @@ async fn weather(stage: &Stage, load: Load, ran: &mut Ran) -> Result<(), DemoErr
     // Before any client came: whatever more there is later came with them.
     let rest = look::tasks(&admin).await?;
     let mut visits = Visits::new(load.seed);
-    let warm = visits.by_ref().take(load.warm_up);
-    send(stage, warm, load).await?;
+    let WarmUp { rush, steady, rps } = load.warm_up;
+    for (visitors, rps) in [(rush, f64::INFINITY), (steady, rps)] {
+        let first = visits.by_ref().take(visitors);
+        send(stage, first, Load { rps, ..load }).await?;
+    }
     let quiet = |now: &AllTasks| look::of_requests(now, &rest) + look::jobs(now, &rest) == 0;
     look::until(stage, &admin, JOBS_MAX, quiet).await?;
     ran.before = memory(stage, &admin).await?;

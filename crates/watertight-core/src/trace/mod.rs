@@ -20,7 +20,7 @@ mod traced;
 mod tracer;
 
 pub use context::{SpanId, TraceContext, TraceId};
-pub use record::{Attribute, SpanEvent, SpanKind, SpanRecord, Value};
+pub use record::{Attribute, SpanEvent, SpanKind, SpanRecord, TEXT_BYTES_MAX, Value};
 pub use recording::{EndedAs, Promotion, RootSpan};
 pub use sampler::Sampling;
 pub use span::Span;

@@ -4,8 +4,8 @@ use super::SpanId;
 use std::borrow::Cow;
 use std::time::Instant;
 
-/// Bytes of a text that are kept; the rest is cut off.
-const TEXT_BYTES_MAX: usize = 256;
+/// Bytes of an attribute's text that are kept; the rest is cut off.
+pub const TEXT_BYTES_MAX: usize = 256;
 
 /// What an attribute says.
 ///

@@ -166,7 +166,7 @@ async fn a_dead_task_is_listed_counted_and_named_once() {
             .contains("tasks.rs:"),
         "{line}"
     );
-    assert_eq!(line["scope"], "tasks");
+    assert_eq!(line["scope"], "task survey");
 
     let dead = json(admin, "&dead").await;
     assert_eq!((&dead["tasks"], &dead["dead"]), (&3.into(), &3.into()));

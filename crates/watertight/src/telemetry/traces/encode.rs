@@ -1,13 +1,17 @@
 //! Spans as OTLP has them.
 
+use crate::telemetry::redact::{self, Extent};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{
     ResourceSpans, ScopeSpans, Span, Status, span, status,
 };
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
-use watertight_core::{FinishedTrace, SpanEvent, SpanId, SpanKind, SpanRecord, Value};
+use watertight_core::{
+    FinishedTrace, SpanEvent, SpanId, SpanKind, SpanRecord, TEXT_BYTES_MAX, Value,
+};
 
 /// Bit 0 of a span's flags: its trace was sampled (W3C).
 const SAMPLED: u32 = 1;
@@ -149,9 +153,33 @@ fn attribute((key, value): (&'static str, Value)) -> KeyValue {
         Value::Bool(value) => any_value::Value::BoolValue(value),
         Value::Int(value) => any_value::Value::IntValue(value),
         Value::Float(value) => any_value::Value::DoubleValue(value),
-        Value::Text(text) => any_value::Value::StringValue(text.into_owned()),
+        // What is spelled out in our code is no secret.
+        Value::Text(Cow::Borrowed(text)) => any_value::Value::StringValue(text.to_owned()),
+        Value::Text(Cow::Owned(text)) => any_value::Value::StringValue(cleaned(key, text)),
     };
     key_value(key, value)
+}
+
+/// Attributes are a service author's, who may err: what looks like a secret is
+/// taken out, as in logs.
+fn cleaned(key: &str, text: String) -> String {
+    // Long ones were cut, between characters of up to four bytes.
+    let whole = text.len() + 4 <= TEXT_BYTES_MAX;
+    let extent = if whole { Extent::Whole } else { Extent::Cut };
+    let mut secrets = Vec::new();
+    redact::find(key, &text, extent, &mut secrets);
+    if secrets.is_empty() {
+        return text;
+    }
+    let (mut clean, mut at) = (String::new(), 0);
+    for secret in secrets {
+        clean.push_str(&text[at..secret.start]);
+        clean.push_str(secret.kind.instead());
+        redact::count(secret.kind);
+        at = secret.end;
+    }
+    clean.push_str(&text[at..]);
+    clean
 }
 
 fn key_value(key: &str, value: any_value::Value) -> KeyValue {
@@ -159,5 +187,45 @@ fn key_value(key: &str, value: any_value::Value) -> KeyValue {
         key: key.to_owned(),
         value: Some(AnyValue { value: Some(value) }),
         ..KeyValue::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watertight_core::{EndedAs, Sampling, Tracer};
+
+    #[test]
+    fn what_looks_like_a_secret_is_not_sent() {
+        let all = Sampling {
+            ratio: 1.0,
+            per_second: 1,
+        };
+        let (tracer, mut finished) = Tracer::new(all, Duration::MAX);
+        let (_, root) = tracer.receive(None, None, (1, 1), Instant::now());
+        let order = "01987654-3210-7abc-8def-0123456789ab";
+        root.unwrap().end(EndedAs::default(), |record| {
+            let texts = [
+                ("password", "canary-hunter2"),
+                ("note", "card 4242 4242 4242 4242 canary"),
+                ("order.id", order),
+            ];
+            for (name, text) in texts {
+                record.attributes.push((name, Value::shown(text)));
+            }
+        });
+        let anchor = Anchor {
+            instant: Instant::now(),
+            since_1970: Duration::ZERO,
+        };
+        let traces = vec![finished.try_next().unwrap()];
+        let sent = format!("{:?}", request(&Resource::default(), traces, anchor));
+        for secret in ["hunter2", "4242 4242"] {
+            assert!(!sent.contains(secret), "{sent}");
+        }
+        assert!(
+            sent.contains("[redacted:card]") && sent.contains(order),
+            "{sent}"
+        );
     }
 }
