@@ -9,6 +9,7 @@ use crate::{
     configuration,
     console::{Console, chain},
     health::{self, HealthArgs},
+    metrics,
     outside::{self, LoadArgs},
     run::{self, RunArgs},
     serve::{self, ServeArgs},
@@ -57,6 +58,9 @@ enum Command {
     /// The reference of all settings, as docs/configuration.md has it
     #[command(hide = true)]
     Configuration,
+    /// The reference of all metrics, as docs/metrics.md has it
+    #[command(hide = true)]
+    Metrics,
 }
 
 #[derive(Debug, Subcommand)]
@@ -81,7 +85,8 @@ pub fn main() -> ExitCode {
         Some(Command::Load(args)) => outside::load(args),
         Some(Command::Health(args)) => health::health(&args),
         Some(Command::Relay(args)) => storm::relay(args),
-        Some(Command::Configuration) => print_configuration(),
+        Some(Command::Configuration) => print(&configuration::text()),
+        Some(Command::Metrics) => print(&metrics::text()),
         Some(Command::Verify(args)) => block_on(verify::verify(args)),
         Some(Command::Soak(Soak::Kill(args))) => block_on(soak::kill(args)),
         Some(Command::Storm(args)) => block_on(storm::storm(args)),
@@ -90,8 +95,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn print_configuration() -> ExitCode {
-    match std::io::stdout().write_all(configuration::text().as_bytes()) {
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_gone) => ExitCode::FAILURE,
     }

@@ -12,11 +12,11 @@ watertight::settings! {
         /// Where orders listens.
         pub orders: Url = required()
             .wrong("all calls about orders answer 503")
-            .metric("http_server_requests_total"),
+            .metric("http_server_request_duration_seconds"),
         /// Where inventory listens.
         pub inventory: Url = required()
             .wrong("all calls about stock and all imports answer 503")
-            .metric("http_server_requests_total"),
+            .metric("http_server_request_duration_seconds"),
         /// Event streams at once; one more is refused with 429.
         pub events_max: usize = default("1000").range("1", "8000").live()
             .breaks("customers can't watch their orders", "streams take memory here and places in orders (watchers_max)")
@@ -36,11 +36,11 @@ watertight::settings! {
         /// How long an import may take that names no time of its own, and the longest time that one may ask for.
         pub import_timeout: Duration = default("6h").range("10ms", "1d")
             .breaks("large imports are cut off; what was acknowledged stays", "imports that hang hold their place (imports_max)")
-            .metric("http_server_request_seconds"),
+            .metric("http_server_request_duration_seconds"),
         /// Origins whose pages may call this service from a browser; `*` for any. Without one, no page of another origin can.
         pub cors_origin: Vec<Origin> = optional()
             .wrong("pages can't reach the service, or strangers' pages can")
-            .metric("http_server_requests_total"),
+            .metric("http_server_request_duration_seconds"),
     }
 }
 

@@ -20,6 +20,7 @@ use watertight::{App, BoxError, RouteTimeouts};
 mod api;
 pub mod clients;
 mod config;
+pub mod series;
 pub mod service;
 
 pub use config::{Cfg, Origin};

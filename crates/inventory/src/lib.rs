@@ -15,6 +15,7 @@ use watertight::{App, BoxError, CrashAt};
 mod api;
 mod config;
 pub mod model;
+pub mod series;
 pub mod service;
 pub mod store;
 

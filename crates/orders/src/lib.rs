@@ -24,6 +24,7 @@ pub mod audit;
 pub mod clients;
 mod config;
 pub mod model;
+pub mod series;
 pub mod service;
 pub mod store;
 

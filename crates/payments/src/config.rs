@@ -29,7 +29,7 @@ watertight::settings! {
         /// Calls that may be in flight; one more is refused. A few times what the provider does side by side: more would only wait for their deadlines.
         pub in_flight_max: u32 = default("512").range("1", "100000")
             .breaks("payments are refused while the provider has room", "a slow provider makes calls pile up")
-            .metric("grpc_server_requests_total"),
+            .metric("rpc_server_call_duration_seconds"),
         /// How often standing intents are looked for.
         pub sweep: Duration = default("1s").range("10ms", "1h")
             .breaks("the database is busy with looking", "payments in doubt stay so for longer")

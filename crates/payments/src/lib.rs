@@ -32,6 +32,7 @@ mod app;
 mod clients;
 mod config;
 mod domain;
+pub mod series;
 mod service;
 mod store;
 

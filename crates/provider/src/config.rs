@@ -25,7 +25,7 @@ watertight::settings! {
         /// Faults that every listener starts with, as JSON; PUT /control changes them per listener.
         pub faults: FaultPlan = default("{}")
             .wrong("calls fail, or lose their answers, as often as it says")
-            .metric("http_server_requests_total"),
+            .metric("http_server_request_duration_seconds"),
         /// Die with SIGKILL when POINT is passed the Nth time.
         pub crash_at: Option<CrashAt> = optional().hidden(),
     }

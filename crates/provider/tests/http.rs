@@ -289,7 +289,7 @@ async fn a_late_reply_comes_after_the_work() {
         stub.get("/v1/ledger").await.1["authorizations"][0]["reference"] == "late"
     });
     let answer = patiently(stub.try_send(Method::POST, &url, body));
-    if let Either::Left(answer) = race(answer, booked).await {
+    if let Either::Left(answer) = race(answer, Box::pin(booked)).await {
         panic!("{answer:?}");
     }
 }

@@ -3,6 +3,7 @@
 mod pool;
 
 use crate::registry::Listed;
+use crate::series::BLOCKING_REFUSED;
 use crate::task::{Kind, Site, report_panic};
 use crate::{Scope, TaskError, TaskHandle};
 use pool::Job;
@@ -115,7 +116,7 @@ impl Scope {
         if pool::submit(Job::new(name, self.clone(), Box::new(run))) {
             TaskHandle::blocking(receiver)
         } else {
-            metrics::counter!("blocking_refused_total", "task" => name).increment(1);
+            BLOCKING_REFUSED.with([name]).increment(1);
             TaskHandle::refused(TaskError::Full)
         }
     }

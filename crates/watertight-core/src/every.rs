@@ -2,6 +2,7 @@
 
 use crate::Scope;
 use crate::registry::Busy;
+use crate::series::TASK_OVERRUNS;
 use crate::task::report_panic;
 use futures_util::FutureExt;
 use std::collections::hash_map::RandomState;
@@ -72,7 +73,7 @@ impl Scope {
 fn overrun(name: &'static str, took: Duration, period: Duration, before: bool) -> bool {
     let late = took > period;
     if late {
-        metrics::counter!("task_overruns_total", "task" => name).increment(1);
+        TASK_OVERRUNS.with([name]).increment(1);
         if !before {
             let (took, period) = (took.as_secs_f64(), period.as_secs_f64());
             tracing::warn!(

@@ -12,11 +12,13 @@
 //!   suspect, or don't give their worker back.
 //! - [`TraceContext`]: which request a piece of work belongs to.
 //! - [`Tracer`], [`Span`]: what was done for it, and whether that is kept.
+//! - [`mod@catalogue`]: metrics, declared once and known to documents and dashboards.
 //! - [`Clock`]: a wall clock that never goes back.
 //! - [`Faults`]: named points at which a test lets the process die.
 
 mod ambient;
 mod blocking;
+pub mod catalogue;
 mod clock;
 mod combine;
 mod deadline;
@@ -30,6 +32,7 @@ mod pause;
 mod registry;
 mod run;
 mod scope;
+pub mod series;
 mod shield;
 mod task;
 mod ticks;

@@ -1,5 +1,7 @@
 //! One batch: one transaction, a savepoint per command, one commit.
 
+use std::time::{Duration, Instant};
+
 use rusqlite::Connection;
 use watertight_core::Faults;
 
@@ -17,6 +19,8 @@ pub(crate) struct Batch {
     pub(crate) ran: Vec<Ran>,
     /// Whether a commit reached the disk.
     pub(crate) committed: bool,
+    /// How long the commit alone took.
+    pub(crate) sync: Duration,
     /// Why the store should call itself unhealthy, if it should.
     pub(crate) sick: Option<String>,
 }
@@ -44,6 +48,7 @@ pub(crate) fn run(
         return Batch {
             ran,
             committed: false,
+            sync: Duration::ZERO,
             sick: None,
         };
     }
@@ -123,9 +128,11 @@ fn commit(connection: &Connection, ran: Vec<Ran>, now_ms: i64, faults: &Faults) 
         return lost(connection, jobs(ran), &classify::statement(&error));
     }
     faults.point("store.before_commit");
+    let begun = Instant::now();
     if let Err(error) = statement(connection, "COMMIT") {
         return lost(connection, jobs(ran), &classify::commit(&error));
     }
+    let sync = begun.elapsed();
     faults.point("store.after_commit");
     let sick = ran.iter().find_map(|(_, verdict)| match verdict {
         Err(error) if classify::is_full(error) => Some(error.to_string()),
@@ -134,6 +141,7 @@ fn commit(connection: &Connection, ran: Vec<Ran>, now_ms: i64, faults: &Faults) 
     Batch {
         ran,
         committed: true,
+        sync,
         sick,
     }
 }
@@ -161,6 +169,7 @@ fn lost(connection: &Connection, jobs: Vec<Box<dyn Job>>, why: &StoreError) -> B
     Batch {
         ran,
         committed: false,
+        sync: Duration::ZERO,
         sick: Some(why.to_string()),
     }
 }

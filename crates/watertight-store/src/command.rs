@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -109,6 +110,8 @@ pub(crate) trait Job: Send {
     fn name(&self) -> &'static str;
     /// False when nobody wants it any more: its deadline passed.
     fn take(&self) -> bool;
+    /// How long it has been in the queue.
+    fn waited(&self) -> Duration;
     /// Runs the command once.
     fn step(&mut self, tx: &Tx<'_>) -> Stepped;
     /// Tells the caller, who may have left.
@@ -121,6 +124,7 @@ pub(crate) struct Queued<C: Command> {
     output: Option<C::Output>,
     deadline: Deadline,
     claim: Claim,
+    since: Instant,
     reply: oneshot::Sender<Result<C::Output, StoreError>>,
 }
 
@@ -136,6 +140,7 @@ impl<C: Command> Queued<C> {
             output: None,
             deadline,
             claim,
+            since: Instant::now(),
             reply,
         }
     }
@@ -148,6 +153,10 @@ impl<C: Command> Job for Queued<C> {
 
     fn take(&self) -> bool {
         !self.deadline.has_passed() && self.claim.take()
+    }
+
+    fn waited(&self) -> Duration {
+        self.since.elapsed()
     }
 
     fn step(&mut self, tx: &Tx<'_>) -> Stepped {

@@ -47,19 +47,16 @@ impl Inbox {
     }
 
     /// Waits for a command, `idle` at most.
-    pub(crate) fn next(&mut self, idle: Option<Duration>) -> Next {
-        let until = idle.map(|idle| Instant::now() + idle);
+    pub(crate) fn next(&mut self, idle: Duration) -> Next {
+        let until = Instant::now() + idle;
         loop {
             match self.queue.poll_recv(&mut Context::from_waker(&self.waker)) {
                 Poll::Ready(Some(Message::Run(job))) => return Next::Run(job),
                 Poll::Ready(Some(Message::Close)) => self.queue.close(),
                 Poll::Ready(None) => return Next::End,
-                Poll::Pending => match until {
-                    None => std::thread::park(),
-                    Some(until) => match until.checked_duration_since(Instant::now()) {
-                        None => return Next::Idle,
-                        Some(left) => std::thread::park_timeout(left),
-                    },
+                Poll::Pending => match until.checked_duration_since(Instant::now()) {
+                    None => return Next::Idle,
+                    Some(left) => std::thread::park_timeout(left),
                 },
             }
         }

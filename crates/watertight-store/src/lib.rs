@@ -36,6 +36,7 @@ mod migrate;
 mod open;
 mod options;
 mod readers;
+pub mod series;
 mod store;
 mod threads;
 mod wal;

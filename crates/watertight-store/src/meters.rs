@@ -1,13 +1,20 @@
 //! The store's metrics, with handles kept so that a command costs no lookup.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use metrics::{Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge};
-use metrics::{describe_histogram, gauge, histogram};
+use watertight_core::catalogue::{Counter, Gauge, Histogram};
 
 use crate::error::StoreError;
 use crate::options::Options;
+use crate::series::{
+    BATCH, BATCH_MAX, COMMANDS, COMMIT, DISK_FREE, FILE, FILE_MAX, QUEUE, QUEUE_MAX, QUEUE_WAIT,
+    READER_WAIT, READERS_BUSY, READERS_MAX, SYNC, WAL, WAL_MAX,
+};
+
+/// Time between two looks at the disk.
+const DISK_PERIOD: Duration = Duration::from_secs(5);
 
 /// Gauges that the handle and the readers share with the writer.
 #[derive(Clone)]
@@ -19,11 +26,10 @@ pub(crate) struct Gauges {
 
 impl Gauges {
     pub(crate) fn new(store: &'static str) -> Self {
-        describe();
         Self {
-            queue_commands: gauge!("watertight_store_queue_commands", "store" => store),
-            readers_busy: gauge!("watertight_store_readers_busy", "store" => store),
-            reader_wait_seconds: histogram!("watertight_store_reader_wait_seconds", "store" => store),
+            queue_commands: QUEUE.with([store]),
+            readers_busy: READERS_BUSY.with([store]),
+            reader_wait_seconds: READER_WAIT.with([store]),
         }
     }
 }
@@ -33,6 +39,10 @@ pub(crate) struct Meters {
     store: &'static str,
     pub(crate) batch_commands: Histogram,
     pub(crate) commit_seconds: Histogram,
+    pub(crate) sync_seconds: Histogram,
+    pub(crate) queue_wait_seconds: Histogram,
+    disk_free_bytes: Gauge,
+    looked_at_disk: Option<Instant>,
     pub(crate) wal_bytes: Gauge,
     pub(crate) file_bytes: Gauge,
     /// Bounded by the number of command types times outcomes.
@@ -43,15 +53,36 @@ impl Meters {
     pub(crate) fn new(store: &'static str) -> Self {
         Self {
             store,
-            batch_commands: histogram!("watertight_store_batch_commands", "store" => store),
-            commit_seconds: histogram!("watertight_store_commit_seconds", "store" => store),
-            wal_bytes: gauge!("watertight_store_wal_bytes", "store" => store),
-            file_bytes: gauge!("watertight_store_file_bytes", "store" => store),
+            batch_commands: BATCH.with([store]),
+            commit_seconds: COMMIT.with([store]),
+            sync_seconds: SYNC.with([store]),
+            queue_wait_seconds: QUEUE_WAIT.with([store]),
+            disk_free_bytes: DISK_FREE.with([store]),
+            looked_at_disk: None,
+            wal_bytes: WAL.with([store]),
+            file_bytes: FILE.with([store]),
             commands: HashMap::new(),
         }
     }
 
-    pub(crate) fn batch(&self, commands: usize, took: Duration) {
+    /// Looks now and then what the disk has left: others fill it, too.
+    pub(crate) fn look_at_disk(&mut self, file: &Path) {
+        if self
+            .looked_at_disk
+            .is_some_and(|at| at.elapsed() < DISK_PERIOD)
+        {
+            return;
+        }
+        self.looked_at_disk = Some(Instant::now());
+        // One that can't be asked has no such figure.
+        if let Ok(disk) = rustix::fs::statvfs(file) {
+            self.disk_free_bytes
+                .set(bytes_gauge(disk.f_bavail.saturating_mul(disk.f_frsize)));
+        }
+    }
+
+    pub(crate) fn batch(&self, commands: usize, took: Duration, sync: Duration) {
+        self.sync_seconds.record(sync);
         self.batch_commands
             .record(u32::try_from(commands).unwrap_or(u32::MAX));
         self.commit_seconds.record(took);
@@ -61,10 +92,7 @@ impl Meters {
         let (store, outcome) = (self.store, outcome(verdict));
         self.commands
             .entry((name, outcome))
-            .or_insert_with(|| {
-                counter!("watertight_store_commands_total",
-                    "store" => store, "command" => name, "outcome" => outcome)
-            })
+            .or_insert_with(|| COMMANDS.with([store, name, outcome]))
             .increment(1);
     }
 }
@@ -83,22 +111,19 @@ fn outcome(verdict: &Result<(), StoreError>) -> &'static str {
 /// The bounds, beside what fills them: a graph needs both.
 pub(crate) fn bounds(store: &'static str, options: &Options) {
     let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
-    gauge!("watertight_store_queue_commands_max", "store" => store)
+    QUEUE_MAX
+        .with([store])
         .set(count(options.queue_commands_max));
-    gauge!("watertight_store_batch_commands_max", "store" => store)
+    BATCH_MAX
+        .with([store])
         .set(count(options.batch_commands_max));
-    gauge!("watertight_store_readers_max", "store" => store).set(count(options.readers));
-    for (name, bytes) in [
-        (
-            "watertight_store_wal_bytes_max",
-            Some(options.wal_bytes_max),
-        ),
-        ("watertight_store_file_bytes_max", options.store_bytes_max),
-    ] {
-        // A file without a bound of its own has no such series.
-        if let Some(bytes) = bytes {
-            gauge!(name, "store" => store).set(bytes_gauge(bytes));
-        }
+    READERS_MAX.with([store]).set(count(options.readers));
+    WAL_MAX
+        .with([store])
+        .set(bytes_gauge(options.wal_bytes_max));
+    // A file without a bound of its own has no such series.
+    if let Some(bytes) = options.store_bytes_max {
+        FILE_MAX.with([store]).set(bytes_gauge(bytes));
     }
 }
 
@@ -108,47 +133,4 @@ pub(crate) fn bounds(store: &'static str, options: &Options) {
 )]
 pub(crate) fn bytes_gauge(bytes: u64) -> f64 {
     bytes as f64
-}
-
-fn describe() {
-    describe_gauge!(
-        "watertight_store_queue_commands",
-        Unit::Count,
-        "Commands that wait for the writer."
-    );
-    describe_gauge!(
-        "watertight_store_readers_busy",
-        Unit::Count,
-        "Reader connections at work."
-    );
-    describe_histogram!(
-        "watertight_store_reader_wait_seconds",
-        Unit::Seconds,
-        "Time a read waited for a reader."
-    );
-    describe_histogram!(
-        "watertight_store_batch_commands",
-        Unit::Count,
-        "Commands in one commit."
-    );
-    describe_histogram!(
-        "watertight_store_commit_seconds",
-        Unit::Seconds,
-        "Time from the begin of a batch to its commit on the disk."
-    );
-    describe_counter!(
-        "watertight_store_commands_total",
-        Unit::Count,
-        "Commands by name and outcome."
-    );
-    describe_gauge!(
-        "watertight_store_wal_bytes",
-        Unit::Bytes,
-        "Write-ahead log in use."
-    );
-    describe_gauge!(
-        "watertight_store_file_bytes",
-        Unit::Bytes,
-        "Size of the database file."
-    );
 }

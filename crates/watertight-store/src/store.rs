@@ -1,10 +1,12 @@
 //! The store's handle.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
+use watertight_core::catalogue::{self, Sampled};
 use watertight_core::{Clock, Deadline};
 
 use crate::command::{Claim, Command, Queued};
@@ -16,6 +18,7 @@ use crate::migrate::Migration;
 use crate::open::{self, Opened};
 use crate::options::Options;
 use crate::readers::Readers;
+use crate::series::BATCH_AGE;
 use crate::threads::{Starter, Threads};
 use crate::wal::Policy;
 use crate::writer::Writer;
@@ -39,6 +42,7 @@ struct Inner {
     clock: Clock,
     gauges: Gauges,
     threads: Threads,
+    _sampled: Sampled,
 }
 
 /// What the store has done and how large it is, as its metrics say too.
@@ -65,9 +69,30 @@ pub(crate) struct Counts {
     commands: AtomicU64,
     wal_bytes: AtomicU64,
     file_bytes: AtomicU64,
+    /// When the batch under way began; `None` between two.
+    batch_since: Mutex<Option<Instant>>,
 }
 
 impl Counts {
+    pub(crate) fn batch_begins(&self, at: Instant) {
+        *self.lock_batch_since() = Some(at);
+    }
+
+    pub(crate) fn batch_is_over(&self) {
+        *self.lock_batch_since() = None;
+    }
+
+    fn batch_age(&self) -> Duration {
+        self.lock_batch_since()
+            .map_or(Duration::ZERO, |at| at.elapsed())
+    }
+
+    fn lock_batch_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.batch_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn committed(&self, commands: usize) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.commands.fetch_add(commands as u64, Ordering::Relaxed);
@@ -118,6 +143,7 @@ impl Store {
         let writer = Writer {
             store: name,
             connection: writer,
+            file,
             page_bytes: u64::from(page_bytes),
             batch_commands_max: options.batch_commands_max.max(1),
             policy: Policy::new(options.wal_bytes_max),
@@ -133,7 +159,15 @@ impl Store {
         })?;
         let threads = starter.done();
         let queue = Some(queue);
+        let shown = Arc::downgrade(&counts);
+        let show = move || {
+            let age = shown
+                .upgrade()
+                .map_or(Duration::ZERO, |counts| counts.batch_age());
+            BATCH_AGE.with([name]).set(age.as_secs_f64());
+        };
         let inner = Inner {
+            _sampled: catalogue::sample(show),
             name,
             queue,
             readers,

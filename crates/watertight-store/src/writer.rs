@@ -1,5 +1,6 @@
 //! The writer thread: takes what has queued up, commits it once, answers.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ use crate::wal::{Checkpoint, Policy};
 /// Quiet time after which the log is moved into the database, and time between
 /// two probes of a store that can't work.
 const IDLE: Duration = Duration::from_secs(1);
+/// Time between two looks at the disk when there is nothing else to do.
+const QUIET: Duration = Duration::from_secs(10);
 /// What a probe writes: enough to need new pages in a full file.
 const PROBE_BYTES: u32 = 64 << 10;
 /// Header of a log and of each of its frames.
@@ -31,6 +34,7 @@ const FRAME_HEADER_BYTES: u64 = 24;
 pub(crate) struct Writer {
     pub(crate) store: &'static str,
     pub(crate) connection: Connection,
+    pub(crate) file: PathBuf,
     pub(crate) page_bytes: u64,
     pub(crate) batch_commands_max: usize,
     pub(crate) policy: Policy,
@@ -47,15 +51,16 @@ impl Writer {
     /// without a log behind.
     pub(crate) fn run(mut self, mut inbox: Inbox) {
         self.measure();
+        self.meters.look_at_disk(&self.file);
         let mut log_bytes = self.look();
         // Opening has left something in the page cache.
         let mut warm = true;
         loop {
             let tidy = log_bytes == 0 && self.health.is_well();
             let idle = match (warm, tidy) {
-                (true, _) => Some(connection::WARM),
-                (false, false) => Some(IDLE.saturating_sub(connection::WARM)),
-                (false, true) => None,
+                (true, _) => connection::WARM,
+                (false, false) => IDLE.saturating_sub(connection::WARM),
+                (false, true) => QUIET,
             };
             match inbox.next(idle) {
                 Next::Run(first) => {
@@ -68,6 +73,8 @@ impl Writer {
                     connection::release(&self.connection);
                     warm = false;
                 }
+                // Asking the database would fill its page cache again.
+                Next::Idle if tidy => self.meters.look_at_disk(&self.file),
                 Next::Idle => {
                     log_bytes = self.idle(log_bytes);
                     warm = true;
@@ -89,7 +96,12 @@ impl Writer {
             }
         }
         let started = Instant::now();
+        if let Some(oldest) = jobs.first() {
+            self.meters.queue_wait_seconds.record(oldest.waited());
+        }
+        self.counts.batch_begins(started);
         let batch = batch::run(&self.connection, jobs, self.clock.now_ms(), &self.faults);
+        self.counts.batch_is_over();
         self.note(&batch, started.elapsed());
         for (job, verdict) in batch.ran {
             self.meters.command(job.name(), &verdict);
@@ -107,7 +119,7 @@ impl Writer {
                 .filter(|(_, verdict)| !late(verdict))
                 .count();
             self.counts.committed(commands);
-            self.meters.batch(commands, took);
+            self.meters.batch(commands, took, batch.sync);
         }
         match &batch.sick {
             Some(reason) => self.health.failed(self.store, reason.clone()),
@@ -126,6 +138,7 @@ impl Writer {
     }
 
     fn after_commit(&mut self) -> u64 {
+        self.meters.look_at_disk(&self.file);
         let log_bytes = self.look();
         match self.policy.after_commit(log_bytes, Instant::now()) {
             Checkpoint::No => return log_bytes,
@@ -136,6 +149,7 @@ impl Writer {
     }
 
     fn idle(&mut self, log_bytes: u64) -> u64 {
+        self.meters.look_at_disk(&self.file);
         if self.policy.when_idle(log_bytes) == Checkpoint::Truncate {
             self.checkpoint(CheckpointMode::TRUNCATE);
         }

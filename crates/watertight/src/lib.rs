@@ -43,11 +43,13 @@ mod files;
 mod health;
 pub mod layer;
 mod ops;
+mod outcome;
 mod problem;
 pub mod problems;
 mod request;
 mod run;
 mod running;
+pub mod series;
 mod server;
 mod telemetry;
 #[doc(hidden)]
@@ -69,6 +71,8 @@ pub use server::{
     TlsFiles, bind,
 };
 
+pub use telemetry::MetricsRegistry;
+pub use watertight_core::catalogue;
 pub use watertight_core::{
     Ambient, BadTimeout, Branch, CancelReason, Clock, Closed, Deadline, DeadlinePassed, Detached,
     DetachedLimits, Either, Faults, Full, Label, Priority, Refused, RootId, Run, Scope, ScopeGuard,

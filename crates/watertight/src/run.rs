@@ -83,6 +83,9 @@ where
     let chassis = configured.chassis.load();
     // Until here the filter was what a first look at the sources gave.
     configured.reloader.now_and_then(telemetry::configure);
+    configured
+        .reloader
+        .now_and_then(|chassis| telemetry::set_label_sets_max(chassis.label_sets_max));
     tracing::info!(pid = std::process::id(), "starting");
     let settings = configured.reloader.state().effective.json();
     tracing::info!(%settings, "configuration");

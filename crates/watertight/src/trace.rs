@@ -1,5 +1,6 @@
 //! The trace context at the edges of a process: headers in, headers out.
 
+use crate::series::TRACE_CONTEXTS_REFUSED;
 use http::header::{Entry, HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -45,7 +46,7 @@ fn caller(headers: &HeaderMap) -> (Option<TraceContext>, Option<TraceState>) {
     };
     let only = Some(first).filter(|_| values.next().is_none());
     let Some(caller) = only.and_then(|value| TraceContext::parse(value.as_bytes())) else {
-        metrics::counter!("trace_contexts_refused_total").increment(1);
+        TRACE_CONTEXTS_REFUSED.get().increment(1);
         return (None, None);
     };
     // Without a valid `traceparent` it means nothing (3.3).

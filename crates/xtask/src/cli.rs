@@ -47,7 +47,7 @@ enum Command {
     },
     /// Executes the command lines of README.md against a running shop.
     Readme,
-    /// Writes the pages that are made from the code: docs/configuration.md.
+    /// Writes the pages that are made from the code: docs/configuration.md and docs/metrics.md.
     Docs,
     /// Clients leave 100,000 requests at random moments; nothing of them may be left.
     ///

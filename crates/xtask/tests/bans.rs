@@ -205,6 +205,22 @@ const USES: &[(&str, &str)] = &[
         "futures_util::try_join",
         "drop(async { futures_util::try_join!(ready(OK)) });",
     ),
+    ("metrics::with_recorder", "metrics::with_recorder(|_| ());"),
+    ("metrics::counter", r#"drop(metrics::counter!("a"));"#),
+    ("metrics::gauge", r#"drop(metrics::gauge!("a"));"#),
+    ("metrics::histogram", r#"drop(metrics::histogram!("a"));"#),
+    (
+        "metrics::describe_counter",
+        r#"metrics::describe_counter!("a", "");"#,
+    ),
+    (
+        "metrics::describe_gauge",
+        r#"metrics::describe_gauge!("a", "");"#,
+    ),
+    (
+        "metrics::describe_histogram",
+        r#"metrics::describe_histogram!("a", "");"#,
+    ),
 ];
 
 const MANIFEST: &str = r#"
@@ -217,6 +233,7 @@ edition = "2024"
 crossbeam-channel = "0.5"
 futures-channel = "0.3"
 futures-util = "0.3"
+metrics = "0.24"
 tokio = { version = "1", features = ["macros", "rt", "rt-multi-thread", "sync", "time", "tracing"] }
 tokio-util = { version = "0.7", features = ["rt"] }
 

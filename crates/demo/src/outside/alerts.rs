@@ -1,6 +1,7 @@
 //! Where the demo's Alertmanager sends alerts: they become lines of the log, so
 //! that they are seen without anybody to page.
 
+use crate::series::ALERTS;
 use axum::{Router, http::StatusCode, routing::post};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -39,7 +40,7 @@ async fn receive(Path(receiver): Path<String>, Json(message): Json<Message>) -> 
         } else {
             "firing"
         };
-        metrics::counter!("load_alerts_received_total", "status" => status).increment(1);
+        ALERTS.with([status]).increment(1);
     }
     for alert in message.alerts.iter().take(SHOWN_MAX) {
         let label = |name| alert.labels.get(name).map_or("", String::as_str);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     check::{Findings, Invariant},
     load::{Seen, Window},
+    series::{CALLS, CHECKS, ERRORS, MONEY, ORDERS, PERIODS, STOCK, VIOLATIONS},
 };
 
 /// Publishes what happened since the last time.
@@ -24,24 +25,20 @@ impl Series {
     /// not a new series that no rate sees.
     pub(super) fn new() -> Self {
         for invariant in Invariant::ALL {
-            metrics::counter!("load_violations_total", "invariant" => invariant.name()).absolute(0);
+            VIOLATIONS.with([invariant.name()]).absolute(0);
         }
-        for name in [
-            "load_calls_total",
-            "load_orders_total",
-            "load_periods_total",
-        ] {
-            metrics::counter!(name).absolute(0);
+        for counters in [&CALLS, &ORDERS, &PERIODS] {
+            counters.get().absolute(0);
         }
         Self::default()
     }
 
     /// One second of calls.
     pub(super) fn calls(window: &Window) {
-        metrics::counter!("load_calls_total").increment(window.calls);
-        metrics::counter!("load_orders_total").increment(window.orders);
+        CALLS.get().increment(window.calls);
+        ORDERS.get().increment(window.orders);
         for (&kind, &count) in &window.errors {
-            metrics::counter!("load_errors_total", "kind" => kind).increment(count);
+            ERRORS.with([kind]).increment(count);
         }
     }
 
@@ -54,7 +51,7 @@ impl Series {
             let more = count.saturating_sub(*known);
             *known = count;
             new += more;
-            metrics::counter!("load_violations_total", "invariant" => name).increment(more);
+            VIOLATIONS.with([name]).increment(more);
         }
         new
     }
@@ -62,13 +59,13 @@ impl Series {
     /// A new period begins with nothing found.
     pub(super) fn begin(&mut self) {
         self.violations.clear();
-        metrics::counter!("load_periods_total").increment(1);
+        PERIODS.get().increment(1);
     }
 
     /// The last look at stock and money.
     pub(super) fn seen(seen: Seen) {
         if let Some(shelves) = seen.shelves {
-            metrics::counter!("load_checks_total", "what" => "stock").increment(1);
+            CHECKS.with(["stock"]).increment(1);
             let states = [
                 ("available", shelves.available),
                 ("reserved", shelves.reserved),
@@ -76,18 +73,18 @@ impl Series {
                 ("received", shelves.received),
             ];
             for (state, pieces) in states {
-                metrics::gauge!("load_stock_pieces", "state" => state).set(pieces as f64);
+                STOCK.with([state]).set(pieces as f64);
             }
         }
         if let Some(till) = seen.till {
-            metrics::counter!("load_checks_total", "what" => "money").increment(1);
+            CHECKS.with(["money"]).increment(1);
             let kinds = [
                 ("owed", till.owed),
                 ("captured", till.captured),
                 ("refunded", till.refunded),
             ];
             for (kind, cents) in kinds {
-                metrics::gauge!("load_money_cents", "kind" => kind).set(cents as f64);
+                MONEY.with([kind]).set(cents as f64);
             }
         }
     }

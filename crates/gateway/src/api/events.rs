@@ -21,6 +21,7 @@ use super::problems::{Kind, refused};
 use super::{Gateway, dto, kinds};
 use crate::clients::{Failure, Watch};
 use crate::config::Cfg;
+use crate::series::EVENT_STREAMS;
 use crate::service::places::Place;
 use crate::service::resume::{Resume, Step};
 
@@ -136,14 +137,14 @@ struct Open {
 
 impl Open {
     fn new(place: Place) -> Self {
-        metrics::gauge!("gateway_event_streams").increment(1.0);
+        EVENT_STREAMS.get().increment(1.0);
         Self { _place: place }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        metrics::gauge!("gateway_event_streams").decrement(1.0);
+        EVENT_STREAMS.get().decrement(1.0);
     }
 }
 

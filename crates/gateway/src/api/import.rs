@@ -19,6 +19,7 @@ use super::headers::ImportId;
 use super::problems::{Kind, refused};
 use super::{Gateway, kinds};
 use crate::clients::{Failure, Inventory};
+use crate::series::IMPORT_ROWS;
 use crate::service::chunk::{Chunk, Rejected, step_id};
 use crate::service::lines::{LINE_BYTES_MAX, Line, Lines};
 use crate::service::places::Place;
@@ -193,7 +194,7 @@ impl Import {
             ("already_imported", step.already_imported),
             ("rejected", step.rejected),
         ] {
-            metrics::counter!("gateway_import_rows_total", "outcome" => outcome).increment(rows);
+            IMPORT_ROWS.with([outcome]).increment(rows);
         }
         let named = self.tally.named(rejected);
         self.tally.add(step);

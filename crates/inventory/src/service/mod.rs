@@ -10,6 +10,7 @@ use watertight::Deadline;
 use watertight_store::StoreError;
 
 use crate::model::{Line, ReserveRefusal, Reserved, Stock};
+use crate::series::RESERVATIONS_EXPIRED;
 use crate::store::{
     Changed, ImportBatch, ImportIdReused, Imported, Receipt, ReceiptRefusal, ReservationLost,
     Reserve, StockStore,
@@ -252,7 +253,7 @@ impl Inventory {
         let (by, rows_max) = (Deadline::after(SWEEP_DEADLINE), self.limits.expire_rows_max);
         let expired = self.tell(self.store.expire(by, rows_max).await)?;
         if expired > 0 {
-            metrics::counter!("inventory_reservations_expired_total").increment(u64::from(expired));
+            RESERVATIONS_EXPIRED.get().increment(u64::from(expired));
             tracing::info!(reservations = expired, "reservations ran out");
         }
         Ok(expired >= rows_max)

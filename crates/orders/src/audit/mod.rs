@@ -12,9 +12,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{Counter, counter};
+use watertight::catalogue::Counter;
 use watertight_core::{Detached, DetachedLimits, Full, Refused, Scope, Snapshot, TaskError};
 
+use crate::series::AUDIT_LINES;
 pub(crate) use entry::Entry;
 use file::LineFile;
 
@@ -77,8 +78,7 @@ impl Audit {
     /// closing it waits for the lines. The file is made with the first line.
     #[must_use]
     pub fn to(dir: &Path, scope: &Scope, limits: AuditLimits) -> Self {
-        let line =
-            |outcome: &'static str| counter!("orders_audit_lines_total", "outcome" => outcome);
+        let line = |outcome: &'static str| AUDIT_LINES.with([outcome]);
         let book = Book {
             file: Arc::new(LineFile::new(dir.join(NAME), limits.bytes_max)),
             written: line("written"),

@@ -2,29 +2,18 @@
 
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use watertight::catalogue::{Counter, Gauge, Histogram};
 
 use super::Call;
 use crate::model::{Order, Reason, State};
+use crate::series::{
+    CORRUPT, DELETED, ENDED, JOBS, JOBS_MAX, LEASES_CLAIMED, LEASES_LOST, REFUNDS_WITHOUT_PAYMENT,
+    SAGA_RETRIES, SAGA_STEP, STORE_RETRIES, UNFINISHED_OLDEST, WATCHERS,
+};
 
 /// Handles of all series, looked up once: a look-up per event would hash labels.
 ///
-/// # Metrics
-///
-/// - `orders_ended_total{state,reason}`: sagas that came to an end
-/// - `orders_saga_step_seconds{from}`: from one durable step to the next, with
-///   all calls, pauses and tries of the one job
-/// - `orders_saga_retries_total{call}`: calls whose answer was unknown
-/// - `orders_store_retries_total`: steps that the store didn't take at once
-/// - `orders_jobs_running`, `orders_jobs_max`: sagas under way, and their bound
-/// - `orders_watchers`: streams that are open
-/// - `orders_leases_claimed_total`: sagas taken over by the sweeper
-/// - `orders_leases_lost_total`: jobs that stopped as another holds the lease
-/// - `orders_unfinished_oldest_seconds`: age of the oldest order under way
-/// - `orders_corrupt`: orders under way that can't be read and are left alone
-/// - `orders_refund_without_payment_total`: orders whose refund payments answers
-///   with PAYMENT_NOT_FOUND, each counted once; anything but 0 needs a person
-/// - `orders_deleted_total{what}`: rows that the retention deleted
+/// What they mean stands in [`crate::series`].
 pub(super) struct Meters {
     bound: Gauge,
     confirmed: Counter,
@@ -46,26 +35,24 @@ pub(super) struct Meters {
 
 impl Meters {
     pub(super) fn new(jobs_max: usize) -> Self {
-        let ended = |state: State, reason: &'static str| counter!("orders_ended_total", "state" => state.name(), "reason" => reason);
+        let ended = |state: State, reason: &'static str| ENDED.with([state.name(), reason]);
         let meters = Self {
-            bound: gauge!("orders_jobs_max"),
+            bound: JOBS_MAX.get(),
             confirmed: ended(State::Confirmed, ""),
             cancelled: ended(State::Cancelled, ""),
             rejected: Reason::ALL.map(|reason| ended(State::Rejected, reason.name())),
-            steps: State::ALL
-                .map(|state| histogram!("orders_saga_step_seconds", "from" => state.name())),
-            retries: Call::ALL
-                .map(|call| counter!("orders_saga_retries_total", "call" => call.name())),
-            store_retries: counter!("orders_store_retries_total"),
-            jobs: gauge!("orders_jobs_running"),
-            watchers: gauge!("orders_watchers"),
-            claimed: counter!("orders_leases_claimed_total"),
-            lost: counter!("orders_leases_lost_total"),
-            oldest: gauge!("orders_unfinished_oldest_seconds"),
-            corrupt: gauge!("orders_corrupt"),
-            refunds_without_payment: counter!("orders_refund_without_payment_total"),
-            keys_deleted: counter!("orders_deleted_total", "what" => "keys"),
-            orders_deleted: counter!("orders_deleted_total", "what" => "orders"),
+            steps: State::ALL.map(|state| SAGA_STEP.with([state.name()])),
+            retries: Call::ALL.map(|call| SAGA_RETRIES.with([call.name()])),
+            store_retries: STORE_RETRIES.get(),
+            jobs: JOBS.get(),
+            watchers: WATCHERS.get(),
+            claimed: LEASES_CLAIMED.get(),
+            lost: LEASES_LOST.get(),
+            oldest: UNFINISHED_OLDEST.get(),
+            corrupt: CORRUPT.get(),
+            refunds_without_payment: REFUNDS_WITHOUT_PAYMENT.get(),
+            keys_deleted: DELETED.with(["keys"]),
+            orders_deleted: DELETED.with(["orders"]),
         };
         meters.jobs_max(jobs_max);
         meters

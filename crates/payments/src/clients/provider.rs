@@ -8,6 +8,7 @@ use shop_types::OrderId;
 use watertight::{Deadline, HttpClient, HttpError, Scope, current};
 
 use super::wire::{self, Unusable};
+use crate::series::PROVIDER_ATTEMPTS;
 use crate::{
     domain::{Call, Reply},
     service::{OutcomeUnknown, Provider},
@@ -156,7 +157,7 @@ fn count(outcome: &Result<Reply, Attempt>) {
         Err(Attempt::Elsewhere(_)) => "failed",
         Err(Attempt::Over(_)) => "over",
     };
-    metrics::counter!("payments_provider_attempts_total", "outcome" => word).increment(1);
+    PROVIDER_ATTEMPTS.with([word]).increment(1);
 }
 
 fn checked(url: &str) -> Result<String, BadEndpoint> {

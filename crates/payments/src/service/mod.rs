@@ -33,6 +33,7 @@ pub use self::{
     sweep::{Resumed, Sweeper, SweeperSettings},
     turns::TooMany,
 };
+use crate::series::{ASKS, DISCREPANCIES};
 use crate::{
     domain::{
         ANOTHER_AMOUNT, Ask, Call, Check, Decision, Entry, Payment, Phase, Verdict, decide, settle,
@@ -127,7 +128,7 @@ impl Payments {
         let word = words::ask(&ask.what);
         let outcome = self.take_turn_and_ask(deadline, ask).await;
         let end = outcome.as_ref().map_or_else(Failure::word, |_| "ok");
-        metrics::counter!("payments_asks_total", "ask" => word, "outcome" => end).increment(1);
+        ASKS.with([word, end]).increment(1);
         outcome
     }
 
@@ -226,7 +227,7 @@ impl Payments {
         let mut slips = 0;
         if let Verdict::Open(what) = verdict {
             if what == ANOTHER_AMOUNT {
-                metrics::counter!("payments_discrepancies_total").increment(1);
+                DISCREPANCIES.get().increment(1);
                 slips = 1;
             }
             verdict = self.look(until, &intent, what).await?;
@@ -255,7 +256,7 @@ impl Payments {
         first: &Payment,
         what: &'static str,
     ) -> Result<Payment, Failure> {
-        metrics::counter!("payments_discrepancies_total").increment(1);
+        DISCREPANCIES.get().increment(1);
         match self.look(until, intent, what).await? {
             Verdict::Clear(mut after) | Verdict::Odd { mut after, .. } => {
                 after.discrepancies += 1;

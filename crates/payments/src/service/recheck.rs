@@ -4,6 +4,7 @@ use shop_types::OrderId;
 use watertight_core::{Deadline, join_all};
 
 use super::{Failure, Resumed, SETTLE_TIME, Sweeper, sweep::SIDE_BY_SIDE};
+use crate::series::CHECKS;
 use crate::{
     domain::{Call, Entry, Finding, Payment, State, look_again},
     store::Change,
@@ -53,7 +54,7 @@ impl Sweeper {
                 (failure.word(), false)
             }
         };
-        metrics::counter!("payments_checks_total", "outcome" => word).increment(1);
+        CHECKS.with([word]).increment(1);
         settled
     }
 

@@ -11,6 +11,7 @@ use shop_types::OrderId;
 use watertight_core::{Deadline, join_all};
 
 use super::{Failure, Payments};
+use crate::series::INTENTS_SWEPT;
 use crate::{
     domain::Phase,
     store::{Pruned, Standing},
@@ -124,7 +125,7 @@ impl Sweeper {
                 failure.word()
             }
         };
-        metrics::counter!("payments_intents_swept_total", "outcome" => word).increment(1);
+        INTENTS_SWEPT.with([word]).increment(1);
         outcome == Ok(true)
     }
 

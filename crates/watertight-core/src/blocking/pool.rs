@@ -6,10 +6,14 @@
 
 use super::BlockingLimits;
 use crate::Scope;
+use crate::catalogue::{self, Sampled};
+use crate::series::{
+    BLOCKING_BUSY, BLOCKING_QUEUE, BLOCKING_QUEUE_MAX, BLOCKING_THREADS, BLOCKING_THREADS_MAX,
+};
 use crate::task::report_panic;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -165,6 +169,8 @@ pub(crate) fn forget_cancelled() {
 }
 
 pub(super) fn set_limits(limits: BlockingLimits) {
+    static SAMPLED: OnceLock<Sampled> = OnceLock::new();
+    SAMPLED.get_or_init(|| catalogue::sample(show));
     pool().limits = Some(limits);
     loop {
         let wants_thread = pool().wants_thread();
@@ -172,6 +178,18 @@ pub(super) fn set_limits(limits: BlockingLimits) {
             return;
         }
     }
+}
+
+fn show() {
+    let pool = pool();
+    let (limits, threads, busy) = (pool.limits(), pool.threads, pool.busy);
+    let waiting = pool.waiting.len();
+    drop(pool);
+    BLOCKING_THREADS.get().set(threads as f64);
+    BLOCKING_BUSY.get().set(busy as f64);
+    BLOCKING_THREADS_MAX.get().set(limits.threads as f64);
+    BLOCKING_QUEUE.get().set(waiting as f64);
+    BLOCKING_QUEUE_MAX.get().set(limits.queue as f64);
 }
 
 /// Starts a thread that has been counted. `false` if that can't be done, and no

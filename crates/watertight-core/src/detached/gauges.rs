@@ -1,7 +1,8 @@
 //! How full a pool of detached work is, beside how full it may be.
 
 use super::DetachedLimits;
-use metrics::{Gauge, gauge};
+use crate::catalogue::Gauge;
+use crate::series::{DETACHED_TASKS, DETACHED_TASKS_MAX};
 
 /// Looked up once: they change twice for each piece of work.
 pub(super) struct Gauges {
@@ -11,10 +12,10 @@ pub(super) struct Gauges {
 
 impl Gauges {
     pub(super) fn new(pool: &'static str, limits: DetachedLimits) -> Self {
-        let max = |state| gauge!("detached_tasks_max", "pool" => pool, "state" => state);
+        let max = |state| DETACHED_TASKS_MAX.with([pool, state]);
         max("running").set(limits.running as f64);
         max("waiting").set(limits.waiting as f64);
-        let now = |state| gauge!("detached_tasks", "pool" => pool, "state" => state);
+        let now = |state| DETACHED_TASKS.with([pool, state]);
         let gauges = Self {
             running: now("running"),
             waiting: now("waiting"),

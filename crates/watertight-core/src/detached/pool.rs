@@ -2,7 +2,9 @@
 
 use super::gauges::Gauges;
 use super::{DetachedLimits, Snapshot};
+use crate::catalogue::Counter;
 use crate::registry::Listed;
+use crate::series::DETACHED;
 use crate::task::{self, Kind, Site, Task, report_panic};
 use crate::{Closed, Deadline, Scope};
 use futures_util::FutureExt;
@@ -10,7 +12,7 @@ use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, Location};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What to do with work for which there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +34,16 @@ pub enum Refused {
     Closed,
 }
 
+/// How a piece of work may end, as metrics name it.
+const OUTCOMES: [&str; 6] = [
+    "done",
+    "late",
+    "cancelled",
+    "panicked",
+    "dropped",
+    "rejected",
+];
+
 /// Begins the work; called once it has a place.
 pub(super) type Start = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
@@ -48,6 +60,8 @@ pub(super) struct Pool {
     limits: DetachedLimits,
     queue: Mutex<Queue>,
     gauges: Gauges,
+    /// Looked up once: there is one of them for each piece of work.
+    counts: [OnceLock<Counter>; OUTCOMES.len()],
 }
 
 /// If anything waits, then as many run as may.
@@ -101,6 +115,7 @@ impl Pool {
             scope,
             limits,
             queue: Mutex::default(),
+            counts: [const { OnceLock::new() }; OUTCOMES.len()],
         }
     }
 
@@ -116,8 +131,11 @@ impl Pool {
     }
 
     fn count(&self, outcome: &'static str) {
-        metrics::counter!("detached_total", "pool" => self.scope.name(), "outcome" => outcome)
-            .increment(1);
+        let slot = OUTCOMES.iter().position(|known| *known == outcome);
+        let counter = || DETACHED.with([self.scope.name(), outcome]);
+        if let Some(count) = slot.and_then(|slot| self.counts.get(slot)) {
+            count.get_or_init(counter).increment(1);
+        }
     }
 
     pub(super) fn submit(

@@ -10,6 +10,7 @@ pub use guard::ScopeGuard;
 pub use reason::{CancelReason, Priority};
 pub use stragglers::{Straggler, Stragglers};
 
+use crate::series::{CANCELLED_WORK, TASK_CANCELS};
 use crate::task::Kind;
 use crate::{Deadline, Label, Traced, Tracer};
 use book::{Book, Entries};
@@ -383,7 +384,7 @@ impl Scope {
 
     /// A task was dropped because its scope was cancelled.
     pub(crate) fn count_cancelled(&self, task: &'static str) {
-        metrics::counter!("task_cancels_total", "task" => task).increment(1);
+        TASK_CANCELS.with([task]).increment(1);
     }
 
     /// A task goes: what it did since its scope was cancelled was for nobody.
@@ -393,8 +394,7 @@ impl Scope {
         };
         if reason != CancelReason::Shutdown {
             let route = self.label().text().to_string();
-            metrics::histogram!("cancelled_work_seconds", "route" => route)
-                .record(wasted.as_secs_f64());
+            CANCELLED_WORK.with([route]).record(wasted.as_secs_f64());
         }
     }
 

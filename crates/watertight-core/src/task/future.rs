@@ -5,6 +5,7 @@ use crate::ambient::Slot;
 use crate::hook;
 use crate::registry::Listed;
 use crate::registry::worker;
+use crate::series::TASK_PANICS;
 use crate::ticks::Ticks;
 use futures_util::task::waker_ref;
 use std::any::Any;
@@ -158,5 +159,5 @@ pub(crate) fn report_panic(name: &'static str, payload: &(dyn Any + Send)) {
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("(no message)");
     tracing::error!(task = name, message, "task panicked");
-    metrics::counter!("task_panics_total", "task" => name).increment(1);
+    TASK_PANICS.with([name]).increment(1);
 }

@@ -4,6 +4,7 @@ use super::ids::nth;
 use super::tracer::Held;
 use super::{FinishedTrace, SpanEvent, SpanId, SpanKind, SpanRecord, TraceContext, TraceState};
 use super::{TraceLimits, Tracer};
+use crate::series::{SPANS_DROPPED, TRACES_PROMOTED};
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -223,7 +224,7 @@ impl Recording {
                 self.forget();
                 return;
             }
-            metrics::counter!("traces_promoted_total", "reason" => why.as_str()).increment(1);
+            TRACES_PROMOTED.with([why.as_str()]).increment(1);
         }
         record(&mut root);
         let mut buffer = self.lock();
@@ -248,7 +249,7 @@ impl Recording {
 
 fn dropped_spans(reason: &'static str, spans: usize) {
     let spans = u64::try_from(spans).unwrap_or(u64::MAX);
-    metrics::counter!("trace_spans_dropped_total", "reason" => reason).increment(spans);
+    SPANS_DROPPED.with([reason]).increment(spans);
 }
 
 /// A request or a job while it is under way.

@@ -4,6 +4,7 @@ use super::ids::random;
 use super::recording::{Promotion, Recording, RootSpan};
 use super::sampler::{Adaptive, PerSecond, Threshold};
 use super::{Sampling, SpanEvent, SpanRecord, TraceContext, TraceId, TraceState, Traced};
+use crate::series::TRACES_DROPPED;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -333,7 +334,7 @@ fn nanos(duration: Duration) -> u64 {
 }
 
 fn dropped_trace(reason: &'static str) {
-    metrics::counter!("traces_dropped_total", "reason" => reason).increment(1);
+    TRACES_DROPPED.with([reason]).increment(1);
 }
 
 /// Room that is given back on drop.

@@ -11,6 +11,7 @@ mod token;
 
 use crate::config::Reloader;
 use crate::ops::TaskWatch;
+use crate::series::ADMIN_REFUSED;
 use crate::telemetry;
 use crate::{Problem, Readiness, RequestScope as _, problems};
 use arc_swap::ArcSwapOption;
@@ -114,7 +115,7 @@ fn refusal(refused: Refused) -> Response {
             "no admin token is set, so Host must be an address or localhost",
         ),
     };
-    metrics::counter!("admin_refused_total", "reason" => reason).increment(1);
+    ADMIN_REFUSED.with([reason]).increment(1);
     let problem = Problem::new(kind).detail(detail);
     if kind.status == StatusCode::UNAUTHORIZED {
         let scheme = HeaderValue::from_static("Bearer");

@@ -1,6 +1,6 @@
 //! jemalloc: its figures, and how it is made to give empty pages back.
 
-use super::Held;
+use super::{Asked, Held};
 use std::sync::{Mutex, PoisonError};
 use tikv_jemalloc_ctl::{Access, AsName, Result, arenas as all, epoch, stats};
 use tikv_jemallocator::Jemalloc;
@@ -25,6 +25,9 @@ pub(crate) fn held() -> Option<Held> {
             allocated: allocated.saturating_sub(kept_by_threads()),
             active: stats::active::read()?,
             resident: stats::resident::read()?,
+            mapped: stats::mapped::read()?,
+            retained: stats::retained::read()?,
+            metadata: stats::metadata::read()?,
         })
     };
     read().ok()
@@ -35,6 +38,37 @@ pub(crate) fn held() -> Option<Held> {
 /// that depend on which thread freed last.
 fn kept_by_threads() -> usize {
     ALL_ARENAS_KEPT.name().read().unwrap_or(0)
+}
+
+/// All arenas together, in names of figures (`MALLCTL_ARENAS_ALL`).
+const ALL: u32 = 4096;
+
+/// What was asked for since the start, by the figures of the last [`held`]: each
+/// class of sizes counts how often it was asked for.
+///
+/// A thread takes small objects from a cache of its own and reports to its arena when
+/// that is looked through, so the newest are missing.
+pub(crate) fn asked() -> Option<Asked> {
+    let classes = |of: &str, counts: &str, count: u32| -> Result<Asked> {
+        let mut asked = Asked::default();
+        for class in 0..count {
+            let requests = format!("stats.arenas.{ALL}.{counts}.{class}.nrequests\0");
+            let requests: u64 = requests.name().read()?;
+            let size: usize = format!("arenas.{of}.{class}.size\0").name().read()?;
+            asked.requests += requests;
+            asked.bytes += requests * size as u64;
+        }
+        Ok(asked)
+    };
+    let all = || -> Result<Asked> {
+        let small = classes("bin", "bins", "arenas.nbins\0".name().read()?)?;
+        let large = classes("lextent", "lextents", "arenas.nlextents\0".name().read()?)?;
+        Ok(Asked {
+            requests: small.requests + large.requests,
+            bytes: small.bytes + large.bytes,
+        })
+    };
+    all().ok()
 }
 
 /// How many arenas there are.
@@ -63,6 +97,30 @@ pub(crate) fn purge(arena: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_counted_also_when_it_was_freed() {
+        let figures = || {
+            held().unwrap();
+            asked().unwrap()
+        };
+        let before = figures();
+        for _ in 0..100 {
+            // Too large for any cache of a thread.
+            std::hint::black_box(vec![1_u8; 1 << 20]);
+        }
+        let after = figures();
+        assert!(
+            after.bytes >= before.bytes + (100 << 20),
+            "{before:?} {after:?}"
+        );
+        assert!(
+            after.requests >= before.requests + 100,
+            "{before:?} {after:?}"
+        );
+        let now = held().unwrap();
+        assert!(now.metadata > 0 && now.mapped >= now.active, "{now:?}");
+    }
 
     #[test]
     fn a_purge_gives_back_what_was_freed_and_leaves_the_settings() {

@@ -10,7 +10,7 @@
 #[cfg(feature = "jemalloc")]
 mod jemalloc;
 #[cfg(feature = "jemalloc")]
-pub(crate) use jemalloc::{arenas, held, purge};
+pub(crate) use jemalloc::{arenas, asked, held, purge};
 
 /// What the allocator has, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -21,11 +21,30 @@ pub(crate) struct Held {
     pub(crate) active: usize,
     /// What of the machine's memory is in use for it, empty pages included.
     pub(crate) resident: usize,
+    /// What it has mapped for active pages.
+    pub(crate) mapped: usize,
+    /// Address space that it keeps without memory behind it.
+    pub(crate) retained: usize,
+    /// What its own books take.
+    pub(crate) metadata: usize,
+}
+
+/// What was asked of the allocator since the start of the process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) requests: u64,
+    pub(crate) bytes: u64,
 }
 
 /// What the allocator has; `None` where it can't be asked.
 #[cfg(not(feature = "jemalloc"))]
 pub(crate) fn held() -> Option<Held> {
+    None
+}
+
+/// What was asked of it; `None` where it doesn't count.
+#[cfg(not(feature = "jemalloc"))]
+pub(crate) fn asked() -> Option<Asked> {
     None
 }
 

@@ -1,5 +1,6 @@
 //! A response body that ends with its call's deadline, or when it goes silent.
 
+use super::series::Timed;
 use super::span::CallSpan;
 use crate::Deadline;
 use crate::server::Alarm;
@@ -9,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
-use tonic::Status;
+use tonic::{Code, Status};
 
 /// As good as never; further off, an `Instant` might overflow.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -33,6 +34,8 @@ pin_project_lite::pin_project! {
         frames: u32,
         alarm: Alarm,
         span: CallSpan,
+        // Counts the call when it goes.
+        timed: Timed,
     }
 }
 
@@ -42,6 +45,7 @@ impl DeadlineBody {
         deadline: Option<Deadline>,
         idle: Duration,
         span: CallSpan,
+        timed: Timed,
     ) -> Self {
         Self {
             body,
@@ -51,6 +55,7 @@ impl DeadlineBody {
             frames: 0,
             alarm: Alarm::default(),
             span,
+            timed,
         }
     }
 }
@@ -86,6 +91,9 @@ impl Body for DeadlineBody {
                 Some(Err(status)) => this.span.note_error(status),
                 None => {}
             }
+            if let Some(code) = ended(frame.as_ref()) {
+                this.timed.ended(code);
+            }
             return Poll::Ready(frame);
         }
         let silent = *this.since.get_or_insert_with(Instant::now) + *this.idle;
@@ -95,6 +103,7 @@ impl Body for DeadlineBody {
         let is_late = deadline == Some(due);
         let status = if is_late { late() } else { went_silent() };
         this.span.note_error(&status);
+        this.timed.ended(status.code());
         Poll::Ready(Some(Err(status)))
     }
 
@@ -104,6 +113,19 @@ impl Body for DeadlineBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// The code that the call ended with, if this is its end. A response without
+/// trailers has no status, which tonic takes for UNKNOWN.
+fn ended(frame: Option<&Result<Frame<Bytes>, Status>>) -> Option<Code> {
+    match frame {
+        Some(Ok(frame)) => {
+            let trailers = frame.trailers_ref()?;
+            Some(Status::from_header_map(trailers).map_or(Code::Unknown, |status| status.code()))
+        }
+        Some(Err(status)) => Some(status.code()),
+        None => Some(Code::Unknown),
     }
 }
 
@@ -124,6 +146,7 @@ pub(super) fn broken(status: Status) -> Status {
 
 #[cfg(test)]
 mod tests {
+    use super::super::series::GrpcSeries;
     use super::*;
     use futures_util::StreamExt as _;
     use futures_util::stream;
@@ -140,7 +163,8 @@ mod tests {
             body,
             deadline,
             Duration::from_secs(10),
-            CallSpan::default()
+            CallSpan::default(),
+            GrpcSeries::new("test").begin("/test"),
         ));
         let mut read = 0;
         while let Some(frame) = body.frame().await {

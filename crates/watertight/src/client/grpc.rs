@@ -2,6 +2,7 @@
 
 use super::deadline_body::{DeadlineBody, late};
 use super::exec::{Calls, ScopeExec};
+use super::series::GrpcSeries;
 use super::span::CallSpan;
 use super::{
     CONNECT_TIMEOUT, ClassTimes, DeadlineClass, Margin, STREAM_IDLE, TIMEOUT_DEFAULT,
@@ -62,6 +63,7 @@ struct Shared {
     stream_idle: Duration,
     connections: Box<[Connection]>,
     next: AtomicUsize,
+    series: GrpcSeries,
 }
 
 /// A connection, made anew when it breaks.
@@ -182,6 +184,7 @@ impl GrpcChannelBuilder {
             stream_idle: self.stream_idle,
             connections,
             next: AtomicUsize::new(0),
+            series: GrpcSeries::new(self.name),
         };
         Ok(GrpcChannel {
             shared: Arc::new(shared),
@@ -270,6 +273,7 @@ impl Service<Request<Body>> for GrpcChannel {
             }
         }
         let mut span = CallSpan::grpc(&mut request, self.shared.name);
+        let mut timed = self.shared.series.begin(request.uri().path());
         let connection = self.pick();
         let (channel, counted) = (connection.channel.clone(), connection.calls.begin());
         let idle = self.shared.stream_idle;
@@ -280,10 +284,19 @@ impl Service<Request<Body>> for GrpcChannel {
             let answer = until.run(send(channel, request)).await;
             let answer = answer.unwrap_or_else(|_passed| Err(late()));
             match &answer {
-                Ok(answer) => span.note_headers(answer.headers()),
-                Err(status) => span.note_error(status),
+                Ok(answer) => {
+                    span.note_headers(answer.headers());
+                    // An answer that consists of a status alone has it here.
+                    if let Some(status) = Status::from_header_map(answer.headers()) {
+                        timed.ended(status.code());
+                    }
+                }
+                Err(status) => {
+                    span.note_error(status);
+                    timed.ended(status.code());
+                }
             }
-            let bounded = |body| Body::new(DeadlineBody::new(body, deadline, idle, span));
+            let bounded = |body| Body::new(DeadlineBody::new(body, deadline, idle, span, timed));
             Ok(answer?.map(bounded))
         })
     }

@@ -1,6 +1,7 @@
 //! A pooled HTTP/1 client for services outside.
 
 use super::exec::ScopeExec;
+use super::series::HttpSeries;
 use super::span::CallSpan;
 use super::{
     CONNECT_TIMEOUT, ClassTimes, DeadlineClass, TIMEOUT_DEFAULT, ambient_deadline, for_next_hop,
@@ -41,6 +42,7 @@ pub struct HttpClient {
     client: Client<HttpConnector, Full<Bytes>>,
     class: Option<DeadlineClass>,
     classes: ClassTimes,
+    series: HttpSeries,
 }
 
 /// Why an HTTP call gave no response. Whatever the status, a response is `Ok`.
@@ -94,7 +96,7 @@ impl HttpError {
         }
     }
 
-    /// The kind, in a word.
+    /// The kind, in a word, for traces and metrics.
     fn kind(&self) -> &'static str {
         match self {
             Self::Connect { .. } => "connect",
@@ -128,6 +130,7 @@ impl HttpClient {
             client,
             class: None,
             classes,
+            series: HttpSeries::new(name),
         }
     }
 
@@ -160,7 +163,22 @@ impl HttpClient {
     ///
     /// Dropping it closes the connection; whether the peer has done the call
     /// is unknown then.
-    pub async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    ///
+    /// # Metrics
+    ///
+    /// `http_client_request_duration_seconds`.
+    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let mut timed = self.series.begin(request.method());
+        let answer = self.send_in_time(request).await;
+        let end = answer.as_ref().map(Response::status);
+        timed.ended(end.map_err(HttpError::kind));
+        answer
+    }
+
+    async fn send_in_time(
+        &self,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, HttpError> {
         let client = self.name;
         let deadline = self.deadline();
         let Some(left) = deadline.left() else {

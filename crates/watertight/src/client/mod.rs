@@ -5,6 +5,7 @@ mod deadline_body;
 mod exec;
 mod grpc;
 mod http;
+mod series;
 mod span;
 
 pub use self::http::{HttpClient, HttpError};

@@ -49,11 +49,11 @@ crate::settings! {
         /// Deadline of a request that brings none. More than request_timeout_max is cut down to it.
         pub request_timeout: Duration = default("10s").range("1ms", "1d").live()
             .breaks("slow but healthy requests end as 504 or DEADLINE_EXCEEDED", "callers that gave up long ago keep resources busy")
-            .metric("http_server_request_seconds, grpc_server_request_seconds"),
+            .metric("http_server_request_duration_seconds, rpc_server_call_duration_seconds"),
         /// The longest deadline a request may ask for; more is cut down to it.
         pub request_timeout_max: Duration = default("30s").range("1ms", "7d").live()
             .breaks("callers that can wait are not allowed to", "one caller can hold a request open for as long as it likes")
-            .metric("http_server_request_seconds, grpc_server_request_seconds"),
+            .metric("http_server_request_duration_seconds, rpc_server_call_duration_seconds"),
         /// The longest a response stream may last whose request brought no deadline.
         pub stream_timeout_max: Duration = default("1h").range("100ms", "7d").live()
             .breaks("watchers must come back all the time", "streams that nobody reads any more pile up")
@@ -106,11 +106,11 @@ crate::settings! {
         /// All headers of a request together; more is refused with 431.
         pub header_bytes_max: Bytes = default("16KiB").range("1KiB", "1MiB").live()
             .breaks("requests with large cookies or tokens are refused", "each connection may hold that much memory")
-            .metric("http_server_requests_total"),
+            .metric("http_server_request_duration_seconds"),
         /// The largest body of an HTTP request that a handler reads whole; more is refused with 413.
         pub body_bytes_max: Bytes = default("1MiB").range("1KiB", "1GiB")
             .breaks("honest requests are refused", "requests_max times this is what bodies may take of memory")
-            .metric("http_server_requests_total"),
+            .metric("http_server_request_duration_seconds"),
         /// Buffer per HTTP/2 stream for what the peer doesn't read.
         pub send_buffer_bytes_max: Bytes = default("64KiB").range("1KiB", "16MiB").live()
             .breaks("large responses take more wake-ups", "callers that don't read make the service hold that much for each stream")
@@ -138,7 +138,7 @@ crate::settings! {
         /// How long a handler waits for the next bytes of a request's body; then 408 or DEADLINE_EXCEEDED.
         pub body_idle_timeout: Duration = default("10s").range("100ms", "1h").live()
             .breaks("uploads over slow networks fail", "stalled uploads hold requests for longer")
-            .metric("http_server_requests_total, grpc_server_requests_total"),
+            .metric("http_server_request_duration_seconds, rpc_server_call_duration_seconds"),
         /// How long nobody may take what was written; then the stream or the connection is closed.
         pub write_stall_timeout: Duration = default("30s").range("100ms", "1h").live()
             .breaks("callers that pause lose their response", "callers that stopped reading hold memory for longer")
@@ -163,7 +163,7 @@ crate::settings! {
         /// the same, and only the deadline ends its handler.
         pub half_close: bool = default("false").live()
             .wrong("off, callers that shut their side early get nothing; on, work goes on for callers that left")
-            .metric("http_server_requests_total"),
+            .metric("http_server_request_duration_seconds"),
         /// Whether an HTTP/2 connection with several streams yields once before it writes, so that answers leave together.
         pub batch_writes: bool = default("true").live()
             .wrong("off, each answer is a write of its own: more processor time per request under load")
@@ -212,6 +212,10 @@ crate::settings! {
         pub trace_slow_after: Duration = default("1s").range("1ms", "1h").live()
             .breaks("what is normal is kept as slow, a hundred traces a second at most", "slow requests leave no trace")
             .metric("traces_promoted_total"),
+        /// Label sets that each name of a metric may have; further ones are counted under `other`.
+        pub label_sets_max: usize = default("500").range("10", "10000").live()
+            .breaks("routes or tasks are lumped together in graphs", "a label that grows makes scrapes slow, here and in the database")
+            .metric("metrics_label_sets_dropped_total"),
         /// Threads of the work runtime. Not set: one per processor.
         pub workers: Option<usize> = optional().range("1", "1024")
             .breaks("processors stand idle under load", "threads get into each other's way")

@@ -6,6 +6,7 @@ use super::source::watched::{Document, POLL, Sources};
 use super::{ChassisSettings, Effective, Inputs, Live, Source};
 use crate::ConfigError;
 use crate::admin::{LiveToken, Token};
+use crate::series::{CONFIG_LAST_RELOAD_OK, CONFIG_RELOADS};
 use arc_swap::ArcSwap;
 use std::any::Any;
 use std::fmt;
@@ -53,7 +54,7 @@ impl Configured {
             own: own.clone(),
             running: Mutex::new(values),
         };
-        metrics::gauge!("config_last_reload_ok").set(1.0);
+        CONFIG_LAST_RELOAD_OK.get().set(1.0);
         let reloader = Reloader {
             source,
             token: LiveToken::default(),
@@ -187,9 +188,9 @@ impl Reloader {
                 "refused"
             }
         };
-        metrics::counter!("config_reloads_total", "result" => result).increment(1);
+        CONFIG_RELOADS.with([result]).increment(1);
         let ok = if result == "ok" { 1.0 } else { 0.0 };
-        metrics::gauge!("config_last_reload_ok").set(ok);
+        CONFIG_LAST_RELOAD_OK.get().set(ok);
     }
 
     /// The admin token that holds.

@@ -1,4 +1,4 @@
-//! The ops thread: admin port, signals and upkeep on a runtime of their own.
+//! The ops thread: admin port, signals and figures on a runtime of their own.
 //!
 //! It answers when every worker is stuck, and it can end the process when the
 //! work runtime can't. It also looks after the tasks of the whole process: which
@@ -6,6 +6,7 @@
 
 mod names;
 mod orphans;
+mod runtimes;
 mod signals;
 mod stalled;
 mod survey;
@@ -31,8 +32,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use watertight_core::race;
 
-/// How often histograms are drained and process figures are read.
-const UPKEEP: Duration = Duration::from_secs(5);
+/// How often figures of the process are read, also if nobody scrapes.
+const FIGURES: Duration = Duration::from_secs(5);
 /// How often gRPC health is brought up to date with readiness.
 const HEALTH: Duration = Duration::from_secs(1);
 /// How often somebody looks whether another log filter had its time.
@@ -137,8 +138,8 @@ impl Ops {
             let _context = runtime.0.as_ref().map(Runtime::enter);
             Signals::listen().map_err(failed)?
         };
-        let own = runtime.0.as_ref().map(Runtime::metrics);
-        let runtimes = own.into_iter().chain([work]).collect();
+        let own = runtime.0.as_ref().map(|own| ("ops", own.metrics()));
+        let runtimes = own.into_iter().chain([("work", work)]).collect();
         let chassis = running.configured.chassis.clone();
         let tasks = TaskWatch::new(running.scope().name(), runtimes, chassis);
         let (sender, asked) = watch::channel("");
@@ -208,8 +209,8 @@ impl Duty {
         if let Err(error) = server.listen(self.admin, ListenerTag("admin"), PlainTcp) {
             tracing::error!(%error, "admin port does not work");
         }
-        scope.every("metrics upkeep", UPKEEP, move |_| {
-            telemetry::upkeep();
+        scope.every("process figures", FIGURES, move |_| {
+            telemetry::collect();
             async {}
         });
         let tasks = Arc::clone(&self.tasks);

@@ -1,5 +1,6 @@
 //! Tasks by name, as series of bounded number.
 
+use crate::series::{TASKS, TASKS_OLDEST};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use watertight_core::Census;
@@ -31,9 +32,8 @@ impl Names {
     pub(super) fn show(&mut self, census: &Census) {
         self.count(census);
         for (name, tasks) in &self.0 {
-            metrics::gauge!("tasks", "task" => *name).set(tasks.count as f64);
-            metrics::gauge!("tasks_oldest_seconds", "task" => *name)
-                .set(tasks.oldest.as_secs_f64());
+            TASKS.with([*name]).set(tasks.count as f64);
+            TASKS_OLDEST.with([*name]).set(tasks.oldest.as_secs_f64());
         }
     }
 

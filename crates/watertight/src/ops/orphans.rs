@@ -1,7 +1,7 @@
 //! Tasks of the runtimes that nobody has registered: there should be none.
 
+use super::runtimes::Runtimes;
 use std::sync::{Mutex, PoisonError};
-use tokio::runtime::RuntimeMetrics;
 use watertight_core::live_tasks;
 
 /// Readings that are kept: those of the last second.
@@ -20,7 +20,7 @@ const READINGS: usize = 20;
 /// runtimes; a service that makes a third blinds this count.
 #[derive(Debug)]
 pub(super) struct Orphans {
-    runtimes: Vec<RuntimeMetrics>,
+    runtimes: Runtimes,
     readings: Mutex<Readings>,
 }
 
@@ -42,7 +42,7 @@ impl Readings {
 }
 
 impl Orphans {
-    pub(super) fn of(runtimes: Vec<RuntimeMetrics>) -> Self {
+    pub(super) fn of(runtimes: Runtimes) -> Self {
         Self {
             runtimes,
             readings: Mutex::default(),
@@ -51,8 +51,7 @@ impl Orphans {
 
     /// Tasks of the runtimes.
     pub(super) fn alive(&self) -> usize {
-        let alive = self.runtimes.iter().map(RuntimeMetrics::num_alive_tasks);
-        alive.sum()
+        self.runtimes.alive()
     }
 
     fn read(&self) -> usize {

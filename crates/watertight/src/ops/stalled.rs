@@ -1,6 +1,7 @@
 //! Workers that are stuck in one poll: named when it begins to be long, once more
 //! each time it has become ten times as long, and when it is over.
 
+use crate::series::WORKER_STALLS;
 use std::collections::HashMap;
 use std::time::Duration;
 use watertight_core::{SpawnSite, Stall};
@@ -60,7 +61,7 @@ impl Told {
     /// Logs and counts it.
     pub(super) fn tell(&self) {
         for stall in &self.begun {
-            metrics::counter!("worker_stalls_total", "task" => stall.task.site.name).increment(1);
+            WORKER_STALLS.with([stall.task.site.name]).increment(1);
         }
         warn("a task does not give its worker back", &self.begun);
         warn("a task still does not give its worker back", &self.going_on);

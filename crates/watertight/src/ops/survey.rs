@@ -2,6 +2,10 @@
 //! and how many there are of each name.
 
 use super::tasks::TaskWatch;
+use crate::series::{
+    TASK_STRAGGLERS, TASKS_DEAD, TASKS_DEAD_FOUND, TASKS_LIVE, TASKS_ORPHANS, TASKS_STRAGGLERS,
+    TASKS_SUSPECT,
+};
 use std::time::{Duration, Instant};
 use watertight_core::{CensusTaker, Found, Query, SpawnSite, TaskView, Warden, live_tasks};
 
@@ -56,8 +60,8 @@ impl TaskWatch {
         let mut taker = CensusTaker::new(Query::All, usize::MAX, 0);
         let (census, counted) = in_steps(|| taker.step()).await;
         tell(&found);
-        metrics::gauge!("tasks_live").set(live_tasks() as f64);
-        metrics::gauge!("tasks_orphans").set(self.orphans() as f64);
+        TASKS_LIVE.get().set(live_tasks() as f64);
+        TASKS_ORPHANS.get().set(self.orphans() as f64);
         let now = Instant::now();
         let mut state = self.state();
         state.names.show(&census);
@@ -91,11 +95,15 @@ pub(crate) async fn in_steps<T>(mut step: impl FnMut() -> Option<T>) -> (T, Dura
 }
 
 fn tell(found: &Found) {
-    metrics::gauge!("tasks_dead").set(found.dead as f64);
-    metrics::gauge!("tasks_suspect").set(found.suspects as f64);
-    metrics::gauge!("tasks_stragglers").set(found.stragglers as f64);
-    metrics::counter!("tasks_dead_found_total").increment(found.newly_dead.len() as u64);
-    metrics::counter!("task_stragglers_total").increment(found.new_stragglers.len() as u64);
+    TASKS_DEAD.get().set(found.dead as f64);
+    TASKS_SUSPECT.get().set(found.suspects as f64);
+    TASKS_STRAGGLERS.get().set(found.stragglers as f64);
+    TASKS_DEAD_FOUND
+        .get()
+        .increment(found.newly_dead.len() as u64);
+    TASK_STRAGGLERS
+        .get()
+        .increment(found.new_stragglers.len() as u64);
     for task in &found.newly_dead {
         warn(
             "a task can never run again: nobody is left to wake it",

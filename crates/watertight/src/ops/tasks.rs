@@ -2,9 +2,12 @@
 
 use super::names::Names;
 use super::orphans::Orphans;
+use super::runtimes::Runtimes;
 use super::stalled::Stalled;
 use super::survey::{Look, Pace};
+use crate::catalogue::{self, Sampled};
 use crate::config::{ChassisSettings, Live};
+use crate::series::WORKERS_STALLED;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::runtime::RuntimeMetrics;
@@ -16,6 +19,7 @@ pub(crate) struct TaskWatch {
     chassis: Live<ChassisSettings>,
     orphans: Orphans,
     state: Mutex<State>,
+    _sampled: Sampled,
 }
 
 /// Locked for moments, never across an await.
@@ -31,13 +35,16 @@ impl TaskWatch {
     /// Watches the tasks of these runtimes, which must be all there are.
     pub(super) fn new(
         service: &'static str,
-        runtimes: Vec<RuntimeMetrics>,
+        runtimes: Vec<(&'static str, RuntimeMetrics)>,
         chassis: Live<ChassisSettings>,
     ) -> Self {
+        let runtimes = Runtimes::new(runtimes);
+        let shown = runtimes.clone();
         Self {
             service,
             chassis,
             orphans: Orphans::of(runtimes),
+            _sampled: catalogue::sample(move || shown.show()),
             state: Mutex::default(),
         }
     }
@@ -75,7 +82,7 @@ impl TaskWatch {
     /// those that go on again.
     pub(super) fn look_for_stalls(&self) {
         let now = self.stalls();
-        metrics::gauge!("workers_stalled").set(now.len() as f64);
+        WORKERS_STALLED.get().set(now.len() as f64);
         let told = self.state().stalled.follow(now);
         told.tell();
         self.orphans.sample();

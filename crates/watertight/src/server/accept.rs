@@ -4,6 +4,8 @@ use super::caps::Origin;
 use super::connection::serve;
 use super::{Acceptor, Shared};
 use crate::ListenerTag;
+use crate::catalogue::Gauge;
+use crate::series::{ACCEPT_ERRORS, CONNECTIONS, CONNECTIONS_REFUSED};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
@@ -51,7 +53,7 @@ pub(super) async fn accept<A: Acceptor>(
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, listener = tag.0, "cannot accept, backing off");
-                metrics::counter!("server_accept_errors_total").increment(1);
+                ACCEPT_ERRORS.get().increment(1);
                 let _ended = pause(backoff).await;
                 backoff = (backoff * 2).min(BACKOFF_MAX);
             }
@@ -94,7 +96,7 @@ fn configure(stream: &TcpStream, stall: Duration) {
 pub(super) struct Slot {
     shared: Arc<Shared>,
     origin: Origin,
-    open: metrics::Gauge,
+    open: Gauge,
 }
 
 impl Slot {
@@ -102,8 +104,7 @@ impl Slot {
     /// its peer sees it closed at once.
     fn take(shared: &Arc<Shared>, tag: ListenerTag, peer: SocketAddr) -> Option<Self> {
         let refused = |reason: &'static str| {
-            metrics::counter!("server_connections_refused_total", "listener" => tag.0, "reason" => reason)
-                .increment(1);
+            CONNECTIONS_REFUSED.with([tag.0, reason]).increment(1);
         };
         let config = shared.config.load();
         let max = config.connections_max;
@@ -124,7 +125,7 @@ impl Slot {
             refused("connections_per_ip_max");
             return None;
         }
-        let open = metrics::gauge!("server_connections", "listener" => tag.0);
+        let open = CONNECTIONS.with([tag.0]);
         open.increment(1.0);
         Some(Self {
             shared: Arc::clone(shared),

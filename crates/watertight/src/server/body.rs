@@ -4,6 +4,7 @@ use super::control::Alarm;
 use super::faults::{Fault, Promise};
 use super::finish::{Finish, GRPC_STATUS};
 use super::respond::Answer;
+use crate::series::HANDLER_PANICS;
 use crate::{Deadline, Scope};
 use axum::body::Body;
 use bytes::Bytes;
@@ -116,7 +117,7 @@ impl ScopedBody {
         match std::panic::catch_unwind(polled) {
             Ok(polled) => polled,
             Err(_payload) => {
-                metrics::counter!("server_handler_panics_total").increment(1);
+                HANDLER_PANICS.get().increment(1);
                 this.finish.fault(Fault::Panic);
                 Poll::Ready(Some(this.finish.end(Answer::Panicked)))
             }
@@ -263,10 +264,10 @@ impl Finish {
 mod tests {
     use super::super::control::Control;
     use super::super::finish::Target;
-    use super::super::series::Outcome;
     use super::super::spans::RequestSpan;
     use super::super::{Routes, Server, ServerConfig};
     use super::*;
+    use crate::outcome::Outcome;
     use futures_util::poll;
     use http_body_util::BodyExt as _;
     use std::sync::Arc;

@@ -1,9 +1,10 @@
 //! How much time a request gets: what it asks for, within what it may have.
 
 use super::RouteTimeouts;
+use crate::catalogue::Counter;
 use crate::parse_grpc_timeout;
+use crate::series::REQUEST_DEADLINES;
 use http::{HeaderMap, HeaderName};
-use metrics::Counter;
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -84,7 +85,7 @@ impl DeadlineCounts {
             Err(Refusal::Malformed) => (1, "malformed"),
             Err(Refusal::Expired) => (2, "expired"),
         };
-        let counter = || metrics::counter!("server_request_deadlines_total", "outcome" => outcome);
+        let counter = || REQUEST_DEADLINES.with([outcome]);
         self.0[slot].get_or_init(counter).increment(1);
     }
 }

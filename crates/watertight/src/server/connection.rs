@@ -9,6 +9,7 @@ use super::sniff::{Prefixed, Protocol, sniff};
 use super::streams::StreamExec;
 use super::watched::Watched;
 use super::{Acceptor, ServerConfig, Shared};
+use crate::series::CONNECTIONS_CLOSED;
 use crate::{ConnInfo, ListenerTag};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioTimer;
@@ -139,7 +140,7 @@ fn reason(error: &hyper::Error) -> &'static str {
 }
 
 pub(super) fn count_closed(reason: &'static str) {
-    metrics::counter!("server_connections_closed_total", "reason" => reason).increment(1);
+    CONNECTIONS_CLOSED.with([reason]).increment(1);
 }
 
 fn http1_builder(config: &ServerConfig) -> http1::Builder {

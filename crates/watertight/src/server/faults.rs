@@ -1,5 +1,6 @@
 //! Responses that a handler got wrong: caught, counted, named.
 
+use crate::series::RESPONSE_FAULTS;
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use http_body::Body;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,7 +62,7 @@ impl FaultLog {
         route: impl FnOnce() -> String,
     ) {
         let kind = fault.kind();
-        metrics::counter!("server_response_faults_total", "kind" => kind).increment(1);
+        RESPONSE_FAULTS.with([kind]).increment(1);
         let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         let turn = |next: u64| (now >= next).then_some(now.saturating_add(LOG_PERIOD_MS));
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);

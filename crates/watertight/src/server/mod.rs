@@ -34,6 +34,8 @@ mod upload;
 mod watched;
 mod wire;
 
+use crate::catalogue::{self, Sampled};
+use crate::series::{CONNECTIONS_MAX, REQUESTS, REQUESTS_MAX};
 use crate::{Scope, Stragglers};
 pub use acceptor::{Acceptor, PlainTcp};
 use arc_swap::ArcSwap;
@@ -66,6 +68,8 @@ const CUT_MAX: usize = 32;
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
+    /// `None` for the admin port, which doesn't count itself.
+    _sampled: Option<Sampled>,
 }
 
 /// What all connections of a server share.
@@ -126,8 +130,16 @@ impl Server {
             faults: FaultLog::default(),
             tracer,
         };
+        let shared = Arc::new(shared);
+        let shown = Arc::downgrade(&shared);
+        let show = move || {
+            if let Some(shared) = shown.upgrade() {
+                shared.show();
+            }
+        };
         Self {
-            shared: Arc::new(shared),
+            _sampled: shared.metrics.then(|| catalogue::sample(show)),
+            shared,
         }
     }
 
@@ -203,6 +215,15 @@ impl Server {
 }
 
 impl Shared {
+    /// What the server has in hand, beside its bounds.
+    fn show(&self) {
+        let config = self.config.load();
+        CONNECTIONS_MAX.get().set(config.connections_max as f64);
+        REQUESTS_MAX.get().set(config.requests_max as f64);
+        let in_flight = self.in_flight.load(Ordering::Relaxed);
+        REQUESTS.get().set(in_flight as f64);
+    }
+
     fn lock_cut(&self) -> std::sync::MutexGuard<'_, Vec<(String, Duration)>> {
         self.cut.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,8 @@
 //! What a server serves: gRPC services and HTTP routes.
 
 use super::RouteTimeouts;
-use super::series::{METHODS, Series, SeriesTable, method_index};
+use super::series::{Series, SeriesTable};
+use crate::outcome::{METHODS, method_index};
 use crate::request::Known;
 use axum::Router;
 use axum::body::Body;

@@ -5,14 +5,16 @@
 //! service was at work on it (it had to wait, or its answer is something other
 //! than UNIMPLEMENTED), and the table is bounded.
 
+use crate::catalogue::{Counter, Histogram};
+use crate::outcome::{CODES, METHOD_NAMES, METHODS, Outcome, error_type, label, method_index};
+use crate::series::{HTTP_SERVER_DURATION, REQUESTS_CANCELLED, RPC_SERVER_DURATION};
 use arc_swap::ArcSwap;
-use http::{Method, StatusCode};
-use metrics::{Counter, Histogram};
+use http::Method;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tonic::Code;
+use watertight_core::series::CANCELLED_WORK;
 use watertight_core::{CancelReason, Label};
 
 /// Routes with series of their own; further ones share `other`.
@@ -21,17 +23,6 @@ const ROUTES_MAX: usize = 512;
 pub(crate) const UNMATCHED: &str = "unmatched";
 /// What came after the table was full.
 const OTHER: &str = "other";
-
-/// The outcome of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Grpc(Code),
-    Http(StatusCode),
-    /// The caller left before the answer.
-    Left,
-    /// The handler broke the response's body off.
-    BrokenOff,
-}
 
 /// All series of a server.
 #[derive(Default)]
@@ -124,31 +115,6 @@ impl fmt::Debug for SeriesTable {
     }
 }
 
-/// Methods with a name of their own, and all others.
-pub(crate) const METHODS: usize = 8;
-const METHOD_NAMES: [&str; METHODS] = [
-    "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", OTHER,
-];
-
-/// A method's place among those that are told apart.
-pub(crate) fn method_index(method: &Method) -> usize {
-    match *method {
-        Method::GET => 0,
-        Method::POST => 1,
-        Method::PUT => 2,
-        Method::DELETE => 3,
-        Method::PATCH => 4,
-        Method::HEAD => 5,
-        Method::OPTIONS => 6,
-        _ => METHODS - 1,
-    }
-}
-
-/// A method's name among those that are told apart.
-pub(super) fn method_name(method: &Method) -> &'static str {
-    METHOD_NAMES[method_index(method)]
-}
-
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Grpc,
@@ -161,8 +127,7 @@ pub(crate) struct Series {
     route: Arc<str>,
     method: &'static str,
     label: Label,
-    seconds: OnceLock<Histogram>,
-    codes: [OnceLock<Counter>; CODES],
+    codes: [OnceLock<Histogram>; CODES],
     cancelled: [OnceLock<Counter>; 3],
     wasted: OnceLock<Histogram>,
 }
@@ -180,7 +145,6 @@ impl Series {
             route: route.into(),
             method,
             label,
-            seconds: OnceLock::new(),
             codes: [const { OnceLock::new() }; CODES],
             cancelled: [const { OnceLock::new() }; 3],
             wasted: OnceLock::new(),
@@ -199,13 +163,10 @@ impl Series {
 
     /// A request is over.
     pub(crate) fn record(&self, outcome: Outcome, took: Duration) {
-        self.seconds
-            .get_or_init(|| self.histogram())
-            .record(took.as_secs_f64());
         let (slot, code) = label(outcome);
         self.codes[slot]
-            .get_or_init(|| self.counter(code))
-            .increment(1);
+            .get_or_init(|| self.histogram(outcome, code))
+            .record(took.as_secs_f64());
     }
 
     /// A request ended before its response did. `wasted` is for how long it was
@@ -217,34 +178,31 @@ impl Series {
             CancelReason::Shutdown => 2,
         };
         let route = || self.label.text().to_string();
-        let counter = || metrics::counter!("server_requests_cancelled_total", "route" => route(), "reason" => reason.as_str());
+        let counter = || REQUESTS_CANCELLED.with((route(), reason.as_str()));
         self.cancelled[slot].get_or_init(counter).increment(1);
         // The service's own end wastes nothing: somebody may still wait.
         if reason != CancelReason::Shutdown {
             self.wasted
-                .get_or_init(|| metrics::histogram!("cancelled_work_seconds", "route" => route()))
+                .get_or_init(|| CANCELLED_WORK.with([route()]))
                 .record(wasted.as_secs_f64());
         }
     }
 
-    fn histogram(&self) -> Histogram {
-        let route = Arc::clone(&self.route);
-        match self.kind {
-            Kind::Grpc => metrics::histogram!("grpc_server_request_seconds", "method" => route),
-            Kind::Http => {
-                metrics::histogram!("http_server_request_seconds", "method" => self.method, "route" => route)
-            }
-        }
-    }
-
-    fn counter(&self, code: &'static str) -> Counter {
-        let route = Arc::clone(&self.route);
+    fn histogram(&self, outcome: Outcome, code: &'static str) -> Histogram {
+        let error = error_type(outcome, code);
+        // What has no status is named by the error alone.
+        let code = match outcome {
+            Outcome::Grpc(_) | Outcome::Http(_) => code,
+            Outcome::Left | Outcome::BrokenOff => "",
+        };
         match self.kind {
             Kind::Grpc => {
-                metrics::counter!("grpc_server_requests_total", "method" => route, "code" => code)
+                // As the conventions have it: `package.Service/Method`.
+                let method = self.route.strip_prefix('/').unwrap_or(&self.route);
+                RPC_SERVER_DURATION.with(("grpc", method.to_owned(), code, error))
             }
             Kind::Http => {
-                metrics::counter!("http_server_requests_total", "method" => self.method, "route" => route, "status" => code)
+                HTTP_SERVER_DURATION.with((self.method, Arc::clone(&self.route), code, error))
             }
         }
     }
@@ -256,99 +214,9 @@ impl fmt::Debug for Series {
     }
 }
 
-const GRPC_CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-/// Statuses with a label of their own; others are counted by class.
-const HTTP_STATUSES: [(u16, &str); 24] = [
-    (200, "200"),
-    (201, "201"),
-    (202, "202"),
-    (204, "204"),
-    (206, "206"),
-    (301, "301"),
-    (302, "302"),
-    (304, "304"),
-    (400, "400"),
-    (401, "401"),
-    (402, "402"),
-    (403, "403"),
-    (404, "404"),
-    (405, "405"),
-    (408, "408"),
-    (409, "409"),
-    (413, "413"),
-    (415, "415"),
-    (422, "422"),
-    (429, "429"),
-    (500, "500"),
-    (502, "502"),
-    (503, "503"),
-    (504, "504"),
-];
-const HTTP_CLASSES: [&str; 6] = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
-/// One slot for each label above, of either kind, and two for what has no status.
-const CODES: usize = HTTP_STATUSES.len() + HTTP_CLASSES.len() + 2;
-const LEFT: usize = CODES - 2;
-const BROKEN_OFF: usize = CODES - 1;
-
-/// An outcome's slot and label.
-fn label(outcome: Outcome) -> (usize, &'static str) {
-    match outcome {
-        Outcome::Left => (LEFT, "CALLER_LEFT"),
-        Outcome::BrokenOff => (BROKEN_OFF, "BROKEN_OFF"),
-        Outcome::Grpc(code) => {
-            let slot = usize::try_from(i32::from(code)).unwrap_or(2);
-            (slot, GRPC_CODES[slot])
-        }
-        Outcome::Http(status) => {
-            let known = HTTP_STATUSES
-                .iter()
-                .position(|(code, _)| *code == status.as_u16());
-            known.map_or_else(
-                || {
-                    let class = usize::from(status.as_u16() / 100);
-                    let class = if class < HTTP_CLASSES.len() { class } else { 0 };
-                    (HTTP_STATUSES.len() + class, HTTP_CLASSES[class])
-                },
-                |slot| (slot, HTTP_STATUSES[slot].1),
-            )
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_outcome_has_a_slot_of_its_own_kind() {
-        for (i, name) in GRPC_CODES.iter().enumerate() {
-            let code = Code::from(i32::try_from(i).unwrap());
-            assert_eq!(label(Outcome::Grpc(code)), (i, *name));
-        }
-        for status in 100..1000 {
-            let (slot, name) = label(Outcome::Http(StatusCode::from_u16(status).unwrap()));
-            assert!(slot < LEFT && !name.is_empty());
-        }
-        assert_eq!(label(Outcome::Http(StatusCode::IM_A_TEAPOT)).1, "4xx");
-    }
 
     #[test]
     fn the_table_is_bounded_and_finds_what_it_has() {

@@ -9,12 +9,13 @@ use super::finish::{Finish, GRPC_STATUS, HttpTarget, Target};
 use super::life::FAR;
 use super::link::Link;
 use super::respond::Answer;
-use super::series::Outcome;
 use super::spans::RequestSpan;
 use super::upload::Upload;
 use super::wire::is_grpc;
 use super::{ServerConfig, Shared};
+use crate::outcome::Outcome;
 use crate::request::Known;
+use crate::series::{HANDLER_PANICS, REQUESTS_REFUSED};
 use crate::{Closed, ConnInfo, Deadline, Run, trace};
 use axum::body::Body;
 use axum::routing::future::RouteFuture;
@@ -123,7 +124,7 @@ impl RequestService {
             finish.control.set_route(series);
         }
         if before >= config.requests_max {
-            metrics::counter!("server_requests_refused_total").increment(1);
+            REQUESTS_REFUSED.get().increment(1);
             return (finish, Some(Answer::Overloaded));
         }
         let budget = budget.map_err(Answer::from);
@@ -284,7 +285,7 @@ fn respond(mut finish: Finish, outcome: Result<Response<Body>, Answer>) -> Respo
 /// The server's own answer in place of the handler's, whose scope ends.
 fn refuse(finish: &Finish, answer: Answer) -> Response<Body> {
     if answer == Answer::Panicked {
-        metrics::counter!("server_handler_panics_total").increment(1);
+        HANDLER_PANICS.get().increment(1);
         // The panic hook has logged what and where, under the same trace.
         let request = finish.describe();
         let log = || tracing::error!(request, "a handler panicked");

@@ -4,7 +4,8 @@
 //! neither path nor query nor headers.
 
 use super::finish::Target;
-use super::series::{Outcome, Series, UNMATCHED, method_name};
+use super::series::{Series, UNMATCHED};
+use crate::outcome::{Outcome, method_name};
 use std::borrow::Cow;
 use tonic::Code;
 use watertight_core::{Attribute, CancelReason, EndedAs, RootSpan, SpanKind, SpanRecord};

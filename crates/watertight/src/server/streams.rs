@@ -3,6 +3,7 @@
 use super::Shared;
 use super::control::{Control, Watch};
 use super::link::Link;
+use crate::series::STREAMS_CUT;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -102,7 +103,7 @@ impl<F: Future<Output = ()>> Future for Stream<F> {
         }
         let watch = this.watch.get_or_insert_with(Box::default);
         let cut = std::task::ready!(watch.poll(control, *this.stall, cx));
-        metrics::counter!("server_streams_cut_total", "reason" => cut.reason()).increment(1);
+        STREAMS_CUT.with([cut.reason()]).increment(1);
         this.fut.set(None);
         Poll::Ready(())
     }

@@ -3,6 +3,7 @@
 use super::control::{Alarm, Control};
 use super::life::FAR;
 use crate::BoxError;
+use crate::series::UPLOADS_STALLED;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -89,7 +90,7 @@ impl Body for Upload {
         };
         std::task::ready!(self.alarm.poll(due, cx));
         self.control.set_upload_stalled();
-        metrics::counter!("server_uploads_stalled_total").increment(1);
+        UPLOADS_STALLED.get().increment(1);
         Poll::Ready(Some(Err(Box::new(io::Error::from(
             io::ErrorKind::TimedOut,
         )))))

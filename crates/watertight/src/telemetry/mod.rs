@@ -1,16 +1,28 @@
 //! Logs, metrics and the panic hook: installed once per process.
 
 mod allocator;
+mod cgroup;
+mod histogram;
 mod logs;
 mod panics;
 mod process;
 mod prometheus;
 mod redact;
+mod registry;
+mod text;
 pub(crate) mod traces;
 
+use crate::catalogue;
+use crate::series::BUILD_INFO;
 pub(crate) use logs::{AUDIT, NotOurs, Shown, configure, flush, instead, shown, tick};
 pub(crate) use process::resident_bytes;
-pub(crate) use prometheus::render;
+pub(crate) use prometheus::{render, set_label_sets_max};
+pub use registry::MetricsRegistry;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// For how long figures that were read count as new.
+const FRESH: Duration = Duration::from_millis(100);
 
 /// Keeps telemetry going; dropping it writes out the logs.
 #[derive(Debug)]
@@ -22,6 +34,14 @@ impl Telemetry {
         logs::install(name, filter);
         prometheus::install();
         panics::install();
+        let profile = if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            "release"
+        };
+        let revision = option_env!("WATERTIGHT_REVISION").unwrap_or("");
+        let version = env!("CARGO_PKG_VERSION");
+        BUILD_INFO.with([name, version, revision, profile]).set(1.0);
         Self {}
     }
 }
@@ -32,16 +52,24 @@ impl Drop for Telemetry {
     }
 }
 
-/// Reads process figures, those of the allocator and drop counts into gauges, as before each scrape.
+/// Reads what nobody counts as it changes: every few seconds, also if nobody scrapes,
+/// and before each scrape.
+///
+/// Not more often than ten times a second, and not twice at once: who comes in between
+/// gets the figures of the one before.
 pub(crate) fn collect() {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let Ok(mut last) = LAST.try_lock() else {
+        return;
+    };
+    if last.is_some_and(|last| last.elapsed() < FRESH) {
+        return;
+    }
+    catalogue::read_samples();
     process::collect();
     allocator::collect();
+    cgroup::collect();
     logs::collect();
     redact::collect();
-}
-
-/// What must happen every few seconds even if nobody scrapes.
-pub(crate) fn upkeep() {
-    collect();
-    prometheus::upkeep();
+    *last = Some(Instant::now());
 }

@@ -1,5 +1,6 @@
 //! Panics as log lines.
 
+use crate::series::PANICS;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::sync::Once;
 
@@ -21,7 +22,7 @@ pub(super) fn install() {
                 backtrace = captured.then(|| tracing::field::display(&backtrace)),
                 "panic"
             );
-            metrics::counter!("panics_total").increment(1);
+            PANICS.get().increment(1);
             // Whether anything catches it nobody knows here. The line is on its way;
             // where the process may end with the hook it is waited for.
             if cfg!(panic = "abort") || thread == "main" {

@@ -1,5 +1,10 @@
 //! Figures of this process from `/proc`; absent where there is none.
 
+use crate::series::{
+    MACHINE_AVAILABLE, MACHINE_MEMORY, PROCESS_CPU, PROCESS_FDS, PROCESS_FDS_MAX, PROCESS_RESIDENT,
+    PROCESS_START, PROCESS_THREADS, PROCESS_VIRTUAL,
+};
+use rustix::process::{Resource, getrlimit};
 use std::fs;
 
 /// `USER_HZ`: the unit of CPU times in `/proc`, 100 on every Linux platform.
@@ -12,31 +17,48 @@ const START: usize = 19;
 
 /// Sets the `process_*` gauges; names as the Prometheus client libraries have them.
 pub(super) fn collect() {
-    if let Some(bytes) = resident_bytes() {
-        metrics::gauge!("process_resident_memory_bytes").set(bytes);
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    for (field, gauge) in [("VmRSS:", &PROCESS_RESIDENT), ("VmSize:", &PROCESS_VIRTUAL)] {
+        if let Some(bytes) = kib(&status, field) {
+            gauge.get().set(bytes);
+        }
+    }
+    let machine = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    for (field, gauge) in [
+        ("MemTotal:", &MACHINE_MEMORY),
+        ("MemAvailable:", &MACHINE_AVAILABLE),
+    ] {
+        if let Some(bytes) = kib(&machine, field) {
+            gauge.get().set(bytes);
+        }
+    }
+    if let Some(max) = getrlimit(Resource::Nofile).current {
+        PROCESS_FDS_MAX.get().set(max as f64);
     }
     if let Ok(fds) = fs::read_dir("/proc/self/fd") {
-        metrics::gauge!("process_open_fds").set(fds.count() as f64);
+        PROCESS_FDS.get().set(fds.count() as f64);
     }
     if let Some(stat) = fs::read_to_string("/proc/self/stat")
         .ok()
         .as_deref()
         .and_then(Stat::parse)
     {
-        metrics::gauge!("process_cpu_seconds_total").set(stat.cpu_seconds);
-        metrics::gauge!("process_threads").set(stat.threads);
+        PROCESS_CPU.get().set(stat.cpu_seconds);
+        PROCESS_THREADS.get().set(stat.threads);
         if let Some(boot) = boot_seconds() {
-            metrics::gauge!("process_start_time_seconds").set(boot + stat.start_seconds);
+            PROCESS_START.get().set(boot + stat.start_seconds);
         }
     }
 }
 
 /// What of the machine's memory the process takes.
 pub(crate) fn resident_bytes() -> Option<f64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    kib(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
+}
+
+/// The bytes of a line such as `VmRSS:     5120 kB`.
+fn kib(text: &str, field: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
     let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib * 1024.0)
 }
@@ -76,6 +98,14 @@ impl Stat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_bytes_and_what_is_not_there_is_absent() {
+        let text = "VmSize:\t  20480 kB\nVmRSS:\t    5120 kB\nOdd: x kB\n";
+        assert_eq!(kib(text, "VmRSS:"), Some(5120.0 * 1024.0));
+        assert_eq!(kib(text, "Odd:"), None);
+        assert_eq!(kib(text, "VmHWM:"), None);
+    }
 
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {

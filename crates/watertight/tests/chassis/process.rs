@@ -94,11 +94,22 @@ async fn hello_serves_and_ends_in_order() {
     );
     let metrics = crate::common::get(hello.admin, "/metrics", "").await;
     for series in [
-        r#"grpc_server_requests_total{method="/hello.v1.Greeter/Hello",code="OK"} 1"#,
-        r#"http_server_requests_total{method="GET",route="/count",status="200"} 1"#,
-        r#"http_server_requests_total{method="GET",route="unmatched",status="404"} 1"#,
-        r#"grpc_server_request_seconds_bucket{method="/hello.v1.Greeter/Hello",le="+Inf"} 1"#,
+        r#"rpc_server_call_duration_seconds_count{rpc_system_name="grpc",rpc_method="hello.v1.Greeter/Hello",rpc_response_status_code="OK",error_type=""} 1"#,
+        r#"http_server_request_duration_seconds_count{http_request_method="GET",http_route="/count",http_response_status_code="200",error_type=""} 1"#,
+        r#"http_server_request_duration_seconds_count{http_request_method="GET",http_route="unmatched",http_response_status_code="404",error_type=""} 1"#,
+        "# HELP rpc_server_call_duration_seconds Time from",
+        "# TYPE process_cpu_seconds_total counter",
+        "rpc_server_call_duration_seconds_bucket{",
+        "build_info{service=\"hello\",version=\"",
         "process_resident_memory_bytes ",
+        "process_virtual_memory_bytes ",
+        "process_max_fds ",
+        "machine_memory_bytes ",
+        "runtime_worker_busy_seconds_total{runtime=\"work\",worker=\"0\"} ",
+        "runtime_workers{runtime=\"ops\"} 1\n",
+        "server_requests_in_flight 0\n",
+        "server_connections_max 4096\n",
+        "blocking_threads_max 16\n",
         "process_threads ",
         "log_lines_dropped_total{reason=\"full\"} 0",
     ] {

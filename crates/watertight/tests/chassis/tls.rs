@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -21,8 +20,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use watertight::{
-    ListenerTag, Routes, Running, RustlsAcceptor, Scope, Server, ServerConfig, StartError, Tls,
-    TlsError, TlsFiles, axum, bind,
+    ListenerTag, MetricsRegistry, Routes, Running, RustlsAcceptor, Scope, Server, ServerConfig,
+    StartError, Tls, TlsError, TlsFiles, axum, bind,
 };
 
 /// An authority, and where it puts what it issues.
@@ -136,11 +135,11 @@ async fn shown(addr: SocketAddr, authority: &Authority) -> Vec<u8> {
 }
 
 /// For the metrics of this thread, which is where tokio's tests run all tasks.
-fn recorder() -> PrometheusRecorder {
-    PrometheusBuilder::new().build_recorder()
+fn recorder() -> MetricsRegistry {
+    MetricsRegistry::default()
 }
 
-async fn counted(metrics: &PrometheusHandle, line: &str) {
+async fn counted(metrics: &MetricsRegistry, line: &str) {
     let seen = || metrics.render().lines().any(|rendered| rendered == line);
     testkit::wait_until_async(LIVENESS, async || seen()).await;
 }
@@ -149,7 +148,7 @@ async fn counted(metrics: &PrometheusHandle, line: &str) {
 async fn http1_and_http2_over_tls_share_the_port() {
     let recorder = recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
-    let metrics = recorder.handle();
+    let metrics = recorder.clone();
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::new();
     let running = serve(authority.issue().write(dir.path())).await;
@@ -214,7 +213,7 @@ async fn tls_1_2_is_still_spoken() {
 async fn bad_handshakes_fail_cleanly_and_are_told_apart() {
     let recorder = recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
-    let metrics = recorder.handle();
+    let metrics = recorder.clone();
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::new();
     let running = serve(authority.issue().write(dir.path())).await;
@@ -263,7 +262,7 @@ async fn bad_handshakes_fail_cleanly_and_are_told_apart() {
 async fn a_stalled_handshake_is_cut_off() {
     let recorder = recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
-    let metrics = recorder.handle();
+    let metrics = recorder.clone();
     let dir = tempfile::tempdir().unwrap();
     let tls = Tls::load(Authority::new().issue().write(dir.path())).unwrap();
     let config = ServerConfig {
@@ -391,7 +390,7 @@ async fn settings_name_the_files() {
 async fn a_reload_is_for_new_connections() {
     let recorder = recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
-    let metrics = recorder.handle();
+    let metrics = recorder.clone();
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::new();
     let running = serve(authority.issue().write(dir.path())).await;
@@ -489,7 +488,7 @@ async fn changed_files_are_noticed() {
 async fn clients_show_certificates_where_they_must() {
     let recorder = recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
-    let metrics = recorder.handle();
+    let metrics = recorder.clone();
     let dir = tempfile::tempdir().unwrap();
     let (authority, clients) = (Authority::new(), Authority::new());
     let ca = dir.path().join("clients.pem");

@@ -5,7 +5,6 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt, stream};
 use http_body_util::BodyExt as _;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +17,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use watertight::{
-    ListenerTag, PlainTcp, RequestScope, Routes, Scope, Server, ServerConfig, axum, bind,
+    ListenerTag, MetricsRegistry, PlainTcp, RequestScope, Routes, Scope, Server, ServerConfig,
+    axum, bind,
 };
 
 pub(crate) const LIVENESS: Duration = Duration::from_secs(60);
@@ -232,20 +232,41 @@ pub(crate) async fn reset(client: &mut RawClient, stream: u32) -> bool {
     frame_of(client, kind::RST_STREAM, stream).await.is_some()
 }
 
-fn recorder() -> &'static PrometheusHandle {
-    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+fn recorder() -> &'static MetricsRegistry {
+    static RECORDER: OnceLock<MetricsRegistry> = OnceLock::new();
     RECORDER.get_or_init(|| {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let handle = recorder.handle();
-        metrics::set_global_recorder(recorder).unwrap();
-        handle
+        let registry = MetricsRegistry::default();
+        metrics::set_global_recorder(registry.clone()).unwrap();
+        registry
     })
+}
+
+/// The series that counts the calls of a method that ended with a code.
+pub(crate) fn rpc_count(method: &str, code: &str) -> String {
+    let method = method.trim_start_matches('/');
+    let ours = [
+        "UNKNOWN",
+        "DEADLINE_EXCEEDED",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+    ];
+    let error = if ours.contains(&code) { code } else { "" };
+    let labels = format!(
+        r#"rpc_system_name="grpc",rpc_method="{method}",rpc_response_status_code="{code}",error_type="{error}""#
+    );
+    format!("rpc_server_call_duration_seconds_count{{{labels}}}")
+}
+
+/// Everything that was counted.
+pub(crate) fn rendered() -> String {
+    recorder().render()
 }
 
 /// The value of a series, such as `name{label="value"}`; 0 if it isn't there.
 /// Other tests count too: ask for growth.
 pub(crate) fn counter(series: &str) -> u64 {
-    let text = recorder().render();
+    let text = rendered();
     let value = text
         .lines()
         .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));

@@ -1,8 +1,10 @@
 //! How requests are counted by route.
 
-use crate::common::{Edge, State, counter, frame_of, grown};
+use crate::common::{Edge, State, counter, frame_of, grown, rendered, until};
 use crate::faults::RawService;
 use testkit::wire::{END_HEADERS, END_STREAM, RawClient, frame, grpc, kind};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use watertight::{Routes, ServerConfig, axum};
 
 const WHOLE: u8 = END_HEADERS | END_STREAM;
@@ -26,7 +28,7 @@ async fn answered(client: &mut RawClient, stream: u32, path: &str, timeout: &str
 }
 
 fn series(method: &str, code: &str) -> String {
-    format!(r#"grpc_server_requests_total{{method="{method}",code="{code}"}}"#)
+    crate::common::rpc_count(method, code)
 }
 
 /// Their paths were never compared with any method.
@@ -76,5 +78,39 @@ async fn deadlines_that_no_grpc_caller_gets_are_counted() {
         grown(&series, before).await;
     }
     drop(client);
+    edge.end().await;
+}
+
+/// What a caller makes up is in no label, however much of it there is.
+#[watertight::test]
+async fn ten_thousand_paths_and_a_thousand_methods_make_no_series() {
+    const NAME: &str = "http_server_request_duration_seconds_count";
+    let edge = Edge::start(ServerConfig::default());
+    let mut tcp = TcpStream::connect(edge.addr).await.unwrap();
+    let unmatched = |method: &str| {
+        let labels = format!(
+            r#"http_request_method="{method}",http_route="unmatched",http_response_status_code="404",error_type="""#
+        );
+        format!("{NAME}{{{labels}}}")
+    };
+    let before = [counter(&unmatched("GET")), counter(&unmatched("other"))];
+    for i in 0..11_000 {
+        let method = if i < 10_000 {
+            "GET".to_owned()
+        } else {
+            format!("MADE-UP-{i}")
+        };
+        let request = format!("{method} /made/up/{i}?q={i} HTTP/1.1\r\nhost: t\r\n\r\n");
+        tcp.write_all(request.as_bytes()).await.unwrap();
+        let answer = until(&mut tcp, "\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    }
+    drop(tcp);
+    grown(&unmatched("GET"), before[0] + 9_999).await;
+    grown(&unmatched("other"), before[1] + 999).await;
+    let text = rendered();
+    assert!(!text.contains("made/up") && !text.contains("MADE-UP"));
+    let series = text.lines().filter(|line| line.starts_with(NAME)).count();
+    assert!(series < 50, "{series} series");
     edge.end().await;
 }

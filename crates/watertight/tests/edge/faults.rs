@@ -249,8 +249,10 @@ async fn a_panic_in_a_body_ends_it_alone() {
 }
 
 fn ended(method: &str, route: &str, how: &str) -> String {
-    let labels = format!(r#"method="{method}",route="{route}",status="{how}""#);
-    format!("http_server_requests_total{{{labels}}}")
+    let labels = format!(
+        r#"http_request_method="{method}",http_route="{route}",http_response_status_code="",error_type="{how}""#
+    );
+    format!("http_server_request_duration_seconds_count{{{labels}}}")
 }
 
 #[watertight::test]
@@ -261,22 +263,22 @@ async fn a_body_that_its_handler_breaks_off_is_a_fault() {
     let answer = fetch(edge.addr, "/fails", "").await;
     assert!(!answer.ends_with("0\r\n\r\n"), "{answer}");
     grown(series, before).await;
-    grown(&ended("GET", "/fails", "BROKEN_OFF"), 0).await;
-    assert_eq!(counter(&ended("GET", "/fails", "CALLER_LEFT")), 0);
+    grown(&ended("GET", "/fails", "broken_off"), 0).await;
+    assert_eq!(counter(&ended("GET", "/fails", "caller_left")), 0);
     edge.end().await;
 }
 
 /// The handler only passes it on.
 #[watertight::test]
 async fn a_body_that_its_caller_breaks_off_is_not() {
-    let left = ended("POST", "/early", "CALLER_LEFT");
+    let left = ended("POST", "/early", "caller_left");
     let before = counter(&left);
     let edge = Edge::start(ServerConfig::default());
     let chunked =
         "POST /early HTTP/1.1\r\nhost: t\r\ntransfer-encoding: chunked\r\n\r\nno size\r\n";
     until_closed(&mut say(edge.addr, chunked).await).await;
     grown(&left, before).await;
-    assert_eq!(counter(&ended("POST", "/early", "BROKEN_OFF")), 0);
+    assert_eq!(counter(&ended("POST", "/early", "broken_off")), 0);
     edge.end().await;
 }
 

@@ -1,8 +1,8 @@
 //! Peers that take nothing of what they asked for, and answer pings.
 
 use crate::common::{
-    Edge, LIVENESS, State, counter, fetch, frame_of, grown, ms, reset, router, say, until,
-    until_closed,
+    Edge, LIVENESS, State, counter, fetch, frame_of, grown, ms, reset, router, rpc_count, say,
+    until, until_closed,
 };
 use crate::faults::RawService;
 use std::io;
@@ -109,7 +109,7 @@ async fn a_grpc_stream_nobody_takes_ends_at_its_deadline() {
         vec!["test.Raw"],
         router(&state),
     );
-    let series = r#"grpc_server_requests_total{method="/test.Raw/Flood",code="DEADLINE_EXCEEDED"}"#;
+    let series = rpc_count("/test.Raw/Flood", "DEADLINE_EXCEEDED");
     let edge = Edge::with(pinging(), routes, state);
     let mut client = edge.raw(SHUT).await;
     let block = grpc("/test.Raw/Flood", &[("grpc-timeout", "300m")]);
@@ -119,7 +119,7 @@ async fn a_grpc_stream_nobody_takes_ends_at_its_deadline() {
         .unwrap();
     assert!(reset(&mut client, 1).await, "no RST_STREAM");
     edge.freed().await;
-    grown(series, 0).await;
+    grown(&series, 0).await;
     edge.end().await;
 }
 

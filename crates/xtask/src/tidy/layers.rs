@@ -78,7 +78,6 @@ const IO_CRATES: &[&str] = &[
     "h2",
     "http",
     "hyper",
-    "metrics-exporter-prometheus",
     "opentelemetry",
     "prost",
     "reqwest",

@@ -6,6 +6,7 @@ use watertight_store::{Command, StepError, Tx};
 
 use super::reservation::{entry, move_all, put_state};
 use crate::model::{Decision, Request, Reservation};
+use crate::series::BAD_ROWS;
 use crate::store::Changed;
 
 /// How long a row that can't run out is left alone, in milliseconds. Without
@@ -53,7 +54,7 @@ fn expire_alone(tx: &Tx<'_>, order: OrderId) -> Result<Vec<Sku>, StepError> {
         Err(error) if is_the_rows_fault(&error) => {
             tx.prepare_cached("ROLLBACK TO expiry")?.execute([])?;
             tracing::error!(%order, ?error, "reservation can't run out, its row is bad");
-            metrics::counter!("inventory_bad_rows_total").increment(1);
+            BAD_ROWS.get().increment(1);
             put_off(tx, order)?;
             Vec::new()
         }

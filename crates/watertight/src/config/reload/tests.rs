@@ -212,11 +212,11 @@ fn certificates_that_went_bad_do_not_stand_in_the_way() {
 /// What was wrong may be mended outside of the documents.
 #[test]
 fn a_refused_reload_is_tried_again_and_told_once() {
-    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let recorder = crate::MetricsRegistry::default();
     let _guard = metrics::set_default_local_recorder(&recorder);
     let refused = |times: u32| {
         let line = format!("config_reloads_total{{result=\"refused\"}} {times}");
-        assert!(recorder.handle().render().contains(&line), "{line}");
+        assert!(recorder.render().contains(&line), "{line}");
     };
     let (setting, configured, own) = started("[shop]\njobs = 1\n");
     let token = setting.dir.path().join("token");

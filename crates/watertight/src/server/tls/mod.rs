@@ -9,6 +9,7 @@ pub use stream::RustlsAcceptor;
 pub(crate) use stream::ServiceAcceptor;
 
 use crate::Clock;
+use crate::series::{TLS_EXPIRY, TLS_RELOADS};
 use arc_swap::ArcSwap;
 use error::Pem;
 use material::{Contents, Loaded};
@@ -124,13 +125,13 @@ impl Tls {
                 show_expiry(&loaded);
                 self.inner.current.store(Arc::new(loaded));
                 *refused = None;
-                metrics::counter!("tls_reloads_total", "result" => "ok").increment(1);
+                TLS_RELOADS.with(["ok"]).increment(1);
                 tracing::info!(files = ?self.inner.files, "certificates reloaded");
                 Ok(true)
             }
             Err(error) => {
                 if refused.replace(seen) != Some(seen) {
-                    metrics::counter!("tls_reloads_total", "result" => "refused").increment(1);
+                    TLS_RELOADS.with(["refused"]).increment(1);
                     let error = crate::error::chain(&error);
                     tracing::error!(error, "new certificates refused, the old ones stay");
                 }
@@ -173,7 +174,7 @@ fn show_expiry(loaded: &Loaded) {
         clippy::cast_precision_loss,
         reason = "exact for the next hundred million years"
     )]
-    metrics::gauge!("tls_certificate_expiry_seconds").set(loaded.not_after_s as f64);
+    TLS_EXPIRY.get().set(loaded.not_after_s as f64);
 }
 
 /// The files' names, and nothing that is in them.

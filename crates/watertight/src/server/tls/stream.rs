@@ -1,6 +1,7 @@
 //! TLS handshakes, and streams that may be plain or not.
 
 use super::Tls;
+use crate::series::TLS_HANDSHAKES;
 use crate::server::{Acceptor, PlainTcp};
 use crate::{ConnInfo, ListenerTag};
 use rustls::{AlertDescription, Error, InvalidMessage};
@@ -55,7 +56,7 @@ struct Counted(&'static str);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        metrics::counter!("server_tls_handshakes_total", "result" => self.0).increment(1);
+        TLS_HANDSHAKES.with([self.0]).increment(1);
     }
 }
 

@@ -27,6 +27,9 @@ mod tests;
 mod writer;
 
 use crate::config::{ChassisSettings, LogFilter};
+use crate::series::{
+    LOG_BUFFER, LOG_BUFFER_MAX, LOG_FIELDS_CUT, LOG_LINES, LOG_LINES_DROPPED, LOG_LINES_SAMPLED,
+};
 use buffer::Weight;
 use filter::Filter;
 pub(crate) use filter::{AUDIT, NotOurs, Shown};
@@ -122,18 +125,18 @@ pub(super) fn collect() {
     let Some(logs) = LOGS.get() else { return };
     let counts = &logs.counts;
     for (level, lines) in LEVELS.into_iter().zip(counts.made()) {
-        metrics::counter!("log_lines_total", "level" => level).absolute(lines);
+        LOG_LINES.with([level]).absolute(lines);
     }
-    metrics::counter!("log_lines_sampled_total").absolute(counts.sites.skipped());
+    LOG_LINES_SAMPLED.get().absolute(counts.sites.skipped());
     let cut = counts.cut.load(Ordering::Relaxed);
-    metrics::counter!("log_fields_cut_total").absolute(cut);
+    LOG_FIELDS_CUT.get().absolute(cut);
     for why in Loss::ALL {
         let lost = logs.writer.lost(why);
-        metrics::counter!("log_lines_dropped_total", "reason" => why.name()).absolute(lost);
+        LOG_LINES_DROPPED.with([why.name()]).absolute(lost);
     }
     let (bytes, bytes_max) = (logs.writer.bytes(), logs.bytes_max.load(Ordering::Relaxed));
-    metrics::gauge!("log_buffer_bytes").set(bytes as f64);
-    metrics::gauge!("log_buffer_bytes_max").set(bytes_max as f64);
+    LOG_BUFFER.get().set(bytes as f64);
+    LOG_BUFFER_MAX.get().set(bytes_max as f64);
     logs.tell_of_losses(bytes as u64, bytes_max);
 }
 

@@ -3,6 +3,8 @@
 use super::batch::Batch;
 use super::encode::{self, Anchor};
 use crate::config::Url;
+use crate::series::core::{SPANS_DROPPED, TRACES_DROPPED};
+use crate::series::{SPANS_EXPORTED, TRACE_BUFFER, TRACE_EXPORT, TRACE_QUEUE, TRACES_EXPORTED};
 use crate::{GrpcChannel, Scope, TaskHandle};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -173,7 +175,7 @@ impl Exporter {
         self.under_way = count;
         let sent = try_send(client, request).await;
         self.under_way = 0;
-        metrics::histogram!("trace_export_seconds").record(started.elapsed().as_secs_f64());
+        TRACE_EXPORT.get().record(started.elapsed().as_secs_f64());
         match sent {
             Ok(answer) => {
                 self.works_again();
@@ -245,25 +247,25 @@ fn reason(status: &Status) -> &'static str {
 }
 
 fn accepted(traces: usize, spans: usize, answer: &ExportTraceServiceResponse) {
-    metrics::counter!("traces_exported_total").increment(whole(traces));
+    TRACES_EXPORTED.get().increment(whole(traces));
     let rejected = answer.partial_success.as_ref();
     let rejected = rejected.map_or(0, |partial| partial.rejected_spans);
     let rejected = u64::try_from(rejected).unwrap_or(0).min(whole(spans));
-    metrics::counter!("trace_spans_exported_total").increment(whole(spans) - rejected);
+    SPANS_EXPORTED.get().increment(whole(spans) - rejected);
     if rejected > 0 {
-        metrics::counter!("trace_spans_dropped_total", "reason" => "refused").increment(rejected);
+        SPANS_DROPPED.with(["refused"]).increment(rejected);
     }
 }
 
 fn dropped(reason: &'static str, traces: usize) {
     if traces > 0 {
-        metrics::counter!("traces_dropped_total", "reason" => reason).increment(whole(traces));
+        TRACES_DROPPED.with([reason]).increment(whole(traces));
     }
 }
 
 fn note_load(tracer: &Tracer) {
-    metrics::gauge!("trace_buffer_bytes").set(tracer.held_bytes() as f64);
-    metrics::gauge!("trace_queue_length").set(tracer.queued() as f64);
+    TRACE_BUFFER.get().set(tracer.held_bytes() as f64);
+    TRACE_QUEUE.get().set(tracer.queued() as f64);
 }
 
 fn whole(count: usize) -> u64 {
