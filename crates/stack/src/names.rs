@@ -116,6 +116,12 @@ names! {
     RUNTIME_PARKS "runtime_worker_parks_total" 'c',
     PROCESS_FDS_MAX "process_max_fds" 'g',
     LOG_LINES "log_lines_total" 'c',
+    LOG_SAMPLED "log_lines_sampled_total" 'c',
+    LOG_CUT "log_fields_cut_total" 'c',
+    LOG_BUFFER "log_buffer_bytes" 'g',
+    LOG_BUFFER_MAX "log_buffer_bytes_max" 'g',
+    DETACHED_TASKS "detached_tasks" 'g',
+    DETACHED_TASKS_MAX "detached_tasks_max" 'g',
     BUILD_INFO "build_info" 'g',
 }
 

@@ -5,9 +5,9 @@ use crate::dash::{Dashboard, Draw, Panel, Row, Steps, Unit, panel};
 use crate::names::{
     ALLOCATOR_ACTIVE, ALLOCATOR_ALLOCATED, ALLOCATOR_MAPPED, ALLOCATOR_METADATA,
     ALLOCATOR_REQUESTED, ALLOCATOR_RESIDENT, ALLOCATOR_RETAINED, CGROUP_PRESSURE, CGROUP_USAGE,
-    CGROUP_WORKING_SET, CONNECTIONS, MACHINE_AVAILABLE, PROCESS_CPU, PROCESS_FDS, PROCESS_FDS_MAX,
-    PROCESS_RESIDENT, PROCESS_THREADS, RUNTIME_QUEUE, STORE_QUEUE, STORE_READERS_BUSY,
-    STORE_READERS_MAX, TASKS, TASKS_LIVE, TASKS_OLDEST,
+    CGROUP_WORKING_SET, CONNECTIONS, DETACHED_TASKS, DETACHED_TASKS_MAX, MACHINE_AVAILABLE,
+    PROCESS_CPU, PROCESS_FDS, PROCESS_FDS_MAX, PROCESS_RESIDENT, PROCESS_THREADS, RUNTIME_QUEUE,
+    STORE_QUEUE, STORE_READERS_BUSY, STORE_READERS_MAX, TASKS, TASKS_LIVE, TASKS_OLDEST,
 };
 use crate::query::{chosen, max_by, recorded, sum_by, top};
 
@@ -326,7 +326,7 @@ fn pools() -> Panel {
         Draw::Lines,
         Unit::Count,
         "Pools",
-        "Readers of the store in use.",
+        "Readers of the store in use, and detached work under way; the dashed lines are how much there can be.",
     )
     .ask(
         "{{job}} {{store}} readers",
@@ -337,6 +337,8 @@ fn pools() -> Panel {
         max_by("job, store", &chosen(&STORE_READERS_MAX).now()),
         None,
     )
+    .ask("{{job}} {{pool}} {{state}}", sum_by("job, pool, state", &chosen(&DETACHED_TASKS).now()))
+    .limit("{{job}} {{pool}} {{state}} bound", max_by("job, pool, state", &chosen(&DETACHED_TASKS_MAX).now()), None)
 }
 
 fn connections() -> Panel {
