@@ -57,7 +57,8 @@ fn orders_old() -> Alert {
         // one that can't even do that.
         expr: format!("{} > 180", any(&ORDERS_UNFINISHED_OLDEST).now()),
         hold: "2m",
-        summary: "an order on {{ $labels.instance }} has been under way for more than three minutes",
+        summary: "an order on {{ $labels.instance }} has been under way for more than three \
+        minutes",
         runbook: "orders-old",
         bad: Bad {
             inputs: vec![Input::new(
@@ -109,7 +110,8 @@ fn fsync_slow() -> Alert {
             any(&STORE_COMMIT).quantile("0.99", "job, instance, store", "5m")
         ),
         hold: "5m",
-        summary: "the disk under store {{ $labels.store }} of {{ $labels.job }} takes more than 250 ms for a commit",
+        summary: "the disk under store {{ $labels.store }} of {{ $labels.job }} takes more \
+        than 250 ms for a commit",
         runbook: "store-fsync-slow",
         bad: Bad {
             inputs: vec![
@@ -133,13 +135,15 @@ fn disk_filling() -> Alert {
         // Either it is nearly there, or it will be within four hours at the
         // growth of the last hour, and it is half full: a new one grows fast.
         expr: format!(
-            "{file} > 0.85 * {bound}\nor\n(predict_linear({hour}, 4 * 3600) > {bound} and {file} > 0.5 * {bound})",
+            "{file} > 0.85 * {bound}\nor\n(predict_linear({hour}, 4 * 3600) > {bound} and \
+            {file} > 0.5 * {bound})",
             file = file.now(),
             bound = bound.now(),
             hour = file.over("1h"),
         ),
         hold: "10m",
-        summary: "the database {{ $labels.store }} of {{ $labels.job }} is about to reach its bound",
+        summary: "the database {{ $labels.store }} of {{ $labels.job }} is about to reach its \
+        bound",
         runbook: "disk-filling",
         bad: Bad {
             inputs: vec![

@@ -242,9 +242,13 @@ fn allocating() -> Panel {
         Draw::Lines,
         Unit::BytesPerSecond,
         "Allocation rate",
-        "What is allocated a second, whether it is freed or not. A rate that rises alone is traffic or churn, not a leak.",
+        "What is allocated a second, whether it is freed or not. A rate that rises alone is \
+        traffic or churn, not a leak.",
     )
-    .ask("{{job}}", sum_by("job", &chosen(&ALLOCATOR_REQUESTED).rate()))
+    .ask(
+        "{{job}}",
+        sum_by("job", &chosen(&ALLOCATOR_REQUESTED).rate()),
+    )
 }
 
 fn reserved() -> Panel {
@@ -252,10 +256,17 @@ fn reserved() -> Panel {
         Draw::Lines,
         Unit::Bytes,
         "Retained and metadata",
-        "Retained: address space that the allocator keeps and no memory is behind. Metadata: its own books.",
+        "Retained: address space that the allocator keeps and no memory is behind. Metadata: \
+        its own books.",
     )
-    .ask("{{job}} retained", sum_by("job", &chosen(&ALLOCATOR_RETAINED).now()))
-    .ask("{{job}} metadata", sum_by("job", &chosen(&ALLOCATOR_METADATA).now()))
+    .ask(
+        "{{job}} retained",
+        sum_by("job", &chosen(&ALLOCATOR_RETAINED).now()),
+    )
+    .ask(
+        "{{job}} metadata",
+        sum_by("job", &chosen(&ALLOCATOR_METADATA).now()),
+    )
 }
 
 fn resident() -> Panel {
@@ -326,7 +337,8 @@ fn pools() -> Panel {
         Draw::Lines,
         Unit::Count,
         "Pools",
-        "Readers of the store in use, and detached work under way; the dashed lines are how much there can be.",
+        "Readers of the store in use, and detached work under way; the dashed lines are how \
+        much there can be.",
     )
     .ask(
         "{{job}} {{store}} readers",
@@ -337,8 +349,15 @@ fn pools() -> Panel {
         max_by("job, store", &chosen(&STORE_READERS_MAX).now()),
         None,
     )
-    .ask("{{job}} {{pool}} {{state}}", sum_by("job, pool, state", &chosen(&DETACHED_TASKS).now()))
-    .limit("{{job}} {{pool}} {{state}} bound", max_by("job, pool, state", &chosen(&DETACHED_TASKS_MAX).now()), None)
+    .ask(
+        "{{job}} {{pool}} {{state}}",
+        sum_by("job, pool, state", &chosen(&DETACHED_TASKS).now()),
+    )
+    .limit(
+        "{{job}} {{pool}} {{state}} bound",
+        max_by("job, pool, state", &chosen(&DETACHED_TASKS_MAX).now()),
+        None,
+    )
 }
 
 fn connections() -> Panel {

@@ -219,7 +219,8 @@ fn oldest() -> Panel {
         Draw::Lines,
         Unit::Seconds,
         "Oldest unfinished order",
-        "An order that isn't paid after two minutes turns back; older ones wait for a refund or a release.",
+        "An order that isn't paid after two minutes turns back; older ones wait for a refund \
+        or a release.",
     )
     .steps(Steps::Above(60.0, 150.0))
     .ask("{{instance}}", chosen(&ORDERS_UNFINISHED_OLDEST).now())
@@ -283,10 +284,19 @@ fn intents() -> Panel {
         Draw::Lines,
         Unit::PerSecond,
         "In doubt",
-        "Payments that the sweeper took up, and what became of them; payments that were looked at again.",
+        "Payments that the sweeper took up, and what became of them; payments that were looked \
+        at again.",
     )
-    .ask_maybe("swept {{outcome}}", sum_by("outcome", &chosen(&PAYMENTS_INTENTS_SWEPT).rate()), NEVER)
-    .ask_maybe("checked {{outcome}}", sum_by("outcome", &chosen(&PAYMENTS_CHECKS).rate()), NEVER)
+    .ask_maybe(
+        "swept {{outcome}}",
+        sum_by("outcome", &chosen(&PAYMENTS_INTENTS_SWEPT).rate()),
+        NEVER,
+    )
+    .ask_maybe(
+        "checked {{outcome}}",
+        sum_by("outcome", &chosen(&PAYMENTS_CHECKS).rate()),
+        NEVER,
+    )
 }
 
 fn audit() -> Panel {
@@ -294,9 +304,13 @@ fn audit() -> Panel {
         Draw::Lines,
         Unit::PerSecond,
         "Audit lines",
-        "Lines of the audit by outcome; they are written after the answer, and dropped rather than waited for.",
+        "Lines of the audit by outcome; they are written after the answer, and dropped rather \
+        than waited for.",
     )
-    .ask("{{outcome}}", sum_by("outcome", &chosen(&ORDERS_AUDIT_LINES).rate()))
+    .ask(
+        "{{outcome}}",
+        sum_by("outcome", &chosen(&ORDERS_AUDIT_LINES).rate()),
+    )
 }
 
 fn expired() -> Panel {
@@ -318,9 +332,19 @@ fn streams() -> Panel {
         Draw::Lines,
         Unit::Count,
         "Watched orders, imported rows",
-        "Event streams at the gateway, watch streams at orders; rows imported a second, by outcome.",
+        "Event streams at the gateway, watch streams at orders; rows imported a second, by \
+        outcome.",
     )
-    .ask("event streams", sum_by("job", &chosen(&GATEWAY_EVENT_STREAMS).now()))
-    .ask("watch streams", sum_by("job", &chosen(&ORDERS_WATCHERS).now()))
-    .ask("rows {{outcome}}", sum_by("outcome", &chosen(&GATEWAY_IMPORT_ROWS).rate()))
+    .ask(
+        "event streams",
+        sum_by("job", &chosen(&GATEWAY_EVENT_STREAMS).now()),
+    )
+    .ask(
+        "watch streams",
+        sum_by("job", &chosen(&ORDERS_WATCHERS).now()),
+    )
+    .ask(
+        "rows {{outcome}}",
+        sum_by("outcome", &chosen(&GATEWAY_IMPORT_ROWS).rate()),
+    )
 }

@@ -115,7 +115,8 @@ fn left_out() -> Panel {
         Draw::Lines,
         Unit::PerSecond,
         "Lines left out, fields cut",
-        "Lines that sampling skipped, because there were many of their kind; fields that were too long.",
+        "Lines that sampling skipped, because there were many of their kind; fields that were \
+        too long.",
     )
     .ask("{{job}} lines", sum_by("job", &chosen(&LOG_SAMPLED).rate()))
     .ask("{{job}} fields", sum_by("job", &chosen(&LOG_CUT).rate()))
@@ -126,10 +127,15 @@ fn buffer() -> Panel {
         Draw::Lines,
         Unit::Bytes,
         "Lines that wait",
-        "Bytes of log lines that stdout hasn't taken yet; what doesn't fit below the dashed line is dropped.",
+        "Bytes of log lines that stdout hasn't taken yet; what doesn't fit below the dashed \
+        line is dropped.",
     )
     .ask("{{job}}", max_by("job", &chosen(&LOG_BUFFER).now()))
-    .limit("{{job}} bound", max_by("job", &chosen(&LOG_BUFFER_MAX).now()), None)
+    .limit(
+        "{{job}} bound",
+        max_by("job", &chosen(&LOG_BUFFER_MAX).now()),
+        None,
+    )
 }
 
 fn volume() -> Panel {
