@@ -4,10 +4,12 @@ use super::absent::{CGROUP, PSI, YOUNG};
 use crate::dash::{Dashboard, Draw, Panel, Row, Steps, Unit, panel};
 use crate::names::{
     ALLOCATOR_ACTIVE, ALLOCATOR_ALLOCATED, ALLOCATOR_MAPPED, ALLOCATOR_METADATA,
-    ALLOCATOR_REQUESTED, ALLOCATOR_RESIDENT, ALLOCATOR_RETAINED, CGROUP_PRESSURE, CGROUP_USAGE,
-    CGROUP_WORKING_SET, CONNECTIONS, DETACHED_TASKS, DETACHED_TASKS_MAX, MACHINE_AVAILABLE,
-    PROCESS_CPU, PROCESS_FDS, PROCESS_FDS_MAX, PROCESS_RESIDENT, PROCESS_THREADS, RUNTIME_QUEUE,
-    STORE_QUEUE, STORE_READERS_BUSY, STORE_READERS_MAX, TASKS, TASKS_LIVE, TASKS_OLDEST,
+    ALLOCATOR_REQUESTED, ALLOCATOR_RESIDENT, ALLOCATOR_RETAINED, BLOCKING_BUSY, BLOCKING_QUEUE,
+    BLOCKING_QUEUE_MAX, BLOCKING_THREADS_MAX, CGROUP_PRESSURE, CGROUP_USAGE, CGROUP_WORKING_SET,
+    CONNECTIONS, CONNECTIONS_MAX, DETACHED_TASKS, DETACHED_TASKS_MAX, MACHINE_AVAILABLE,
+    PROCESS_CPU, PROCESS_FDS, PROCESS_FDS_MAX, PROCESS_RESIDENT, PROCESS_THREADS,
+    REQUESTS_IN_FLIGHT, REQUESTS_IN_FLIGHT_MAX, RUNTIME_QUEUE, STORE_QUEUE, STORE_QUEUE_MAX,
+    STORE_READERS_BUSY, STORE_READERS_MAX, TASKS, TASKS_LIVE, TASKS_OLDEST,
 };
 use crate::query::{chosen, max_by, recorded, sum_by, top};
 
@@ -316,15 +318,25 @@ fn live() -> Panel {
 }
 
 fn queues() -> Panel {
+    let waiting = |state: &str| chosen(&DETACHED_TASKS).with(state).now();
     panel(
         Draw::Lines,
         Unit::Count,
         "Queues",
-        "What waits: commands for the store's writer, tasks in the common queue of a runtime.",
+        "What waits: commands for the store's writer, detached work, closures that may block, \
+         tasks in the common queue of a runtime.",
     )
     .ask(
         "{{job}} {{store}} commands",
         sum_by("job, store", &chosen(&STORE_QUEUE).now()),
+    )
+    .ask(
+        "{{job}} {{pool}} detached",
+        sum_by("job, pool", &waiting(r#"state="waiting""#)),
+    )
+    .ask(
+        "{{job}} blocking",
+        sum_by("job", &chosen(&BLOCKING_QUEUE).now()),
     )
     .ask(
         "{{job}} {{runtime}} runtime",
@@ -332,31 +344,75 @@ fn queues() -> Panel {
     )
 }
 
+/// Parts of what there may be, so that all bounds are one line.
 fn pools() -> Panel {
+    let part = |by: &str, of: &str, all: &str| format!("{} / {}", sum_by(by, of), sum_by(by, all));
+    let detached = |state: &str| {
+        let state = format!(r#"state="{state}""#);
+        let of = chosen(&DETACHED_TASKS).with(&state).now();
+        part(
+            "job, pool",
+            &of,
+            &chosen(&DETACHED_TASKS_MAX).with(&state).now(),
+        )
+    };
     panel(
         Draw::Lines,
-        Unit::Count,
-        "Pools",
-        "Readers of the store in use, and detached work under way; the dashed lines are how \
-        much there can be.",
+        Unit::Ratio,
+        "How full bounded things are",
+        "The part of its bound that each queue and pool has taken. At 1 the next one is \
+        refused, waits, or is dropped.",
+    )
+    .steps(Steps::Above(0.7, 0.9))
+    .ask(
+        "{{job}} {{store}} commands",
+        part(
+            "job, store",
+            &chosen(&STORE_QUEUE).now(),
+            &chosen(&STORE_QUEUE_MAX).now(),
+        ),
     )
     .ask(
         "{{job}} {{store}} readers",
-        sum_by("job, store", &chosen(&STORE_READERS_BUSY).now()),
+        part(
+            "job, store",
+            &chosen(&STORE_READERS_BUSY).now(),
+            &chosen(&STORE_READERS_MAX).now(),
+        ),
     )
-    .limit(
-        "{{job}} {{store}} bound",
-        max_by("job, store", &chosen(&STORE_READERS_MAX).now()),
-        None,
+    .ask("{{job}} {{pool}} detached", detached("running"))
+    .ask("{{job}} {{pool}} detached, waiting", detached("waiting"))
+    .ask(
+        "{{job}} blocking",
+        part(
+            "job",
+            &chosen(&BLOCKING_BUSY).now(),
+            &chosen(&BLOCKING_THREADS_MAX).now(),
+        ),
     )
     .ask(
-        "{{job}} {{pool}} {{state}}",
-        sum_by("job, pool, state", &chosen(&DETACHED_TASKS).now()),
+        "{{job}} blocking, waiting",
+        part(
+            "job",
+            &chosen(&BLOCKING_QUEUE).now(),
+            &chosen(&BLOCKING_QUEUE_MAX).now(),
+        ),
     )
-    .limit(
-        "{{job}} {{pool}} {{state}} bound",
-        max_by("job, pool, state", &chosen(&DETACHED_TASKS_MAX).now()),
-        None,
+    .ask(
+        "{{job}} requests",
+        part(
+            "job",
+            &chosen(&REQUESTS_IN_FLIGHT).now(),
+            &chosen(&REQUESTS_IN_FLIGHT_MAX).now(),
+        ),
+    )
+    .ask(
+        "{{job}} connections",
+        part(
+            "job",
+            &chosen(&CONNECTIONS).now(),
+            &chosen(&CONNECTIONS_MAX).now(),
+        ),
     )
 }
 
@@ -364,12 +420,16 @@ fn connections() -> Panel {
     panel(
         Draw::Lines,
         Unit::Count,
-        "Connections",
-        "Open connections by listener.",
+        "Connections and requests",
+        "Open connections by listener, and requests that are being answered.",
     )
     .ask(
         "{{job}} {{listener}}",
         sum_by("job, listener", &chosen(&CONNECTIONS).now()),
+    )
+    .ask(
+        "{{job}} requests",
+        sum_by("job", &chosen(&REQUESTS_IN_FLIGHT).now()),
     )
 }
 
