@@ -32,7 +32,7 @@ mod rest;
 mod retry;
 mod run;
 mod screen;
-mod series;
+pub mod series;
 mod serve;
 mod services;
 mod settle;

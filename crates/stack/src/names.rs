@@ -1,134 +1,90 @@
-//! The series that dashboards and rules are made of.
+//! The series that dashboards and rules are made of: the statics that the code
+//! counts with, under names that tell the crates apart.
 
-/// A declared series.
-#[derive(Debug)]
-pub(crate) struct Series(&'static str, char);
-/// A series that has a name.
+use watertight::catalogue::{Counters, Gauges, Histograms, Kind, Series, Totals};
+
+pub(crate) use demo::series::{
+    MONEY as LOAD_MONEY, STOCK as LOAD_STOCK, VIOLATIONS as LOAD_VIOLATIONS,
+};
+pub(crate) use gateway::series::{
+    EVENT_STREAMS as GATEWAY_EVENT_STREAMS, IMPORT_ROWS as GATEWAY_IMPORT_ROWS,
+};
+pub(crate) use inventory::series::{
+    BAD_ROWS as INVENTORY_BAD_ROWS, RESERVATIONS_EXPIRED as INVENTORY_EXPIRED,
+};
+pub(crate) use orders::series::{
+    AUDIT_LINES as ORDERS_AUDIT_LINES, CORRUPT as ORDERS_CORRUPT, ENDED as ORDERS_ENDED,
+    JOBS as ORDERS_JOBS, JOBS_MAX as ORDERS_JOBS_MAX, LEASES_CLAIMED as ORDERS_LEASES_CLAIMED,
+    LEASES_LOST as ORDERS_LEASES_LOST, REFUNDS_WITHOUT_PAYMENT as ORDERS_REFUND_WITHOUT_PAYMENT,
+    SAGA_RETRIES as ORDERS_SAGA_RETRIES, SAGA_STEP as ORDERS_SAGA_STEP,
+    UNFINISHED_OLDEST as ORDERS_UNFINISHED_OLDEST, WATCHERS as ORDERS_WATCHERS,
+};
+pub(crate) use payments::series::{
+    ASKS as PAYMENTS_ASKS, CHECKS as PAYMENTS_CHECKS, DISCREPANCIES as PAYMENTS_DISCREPANCIES,
+    INTENTS_SWEPT as PAYMENTS_INTENTS_SWEPT, PROVIDER_ATTEMPTS as PAYMENTS_PROVIDER_ATTEMPTS,
+};
+pub(crate) use watertight::series::core::{
+    BLOCKING_BUSY, BLOCKING_QUEUE, BLOCKING_QUEUE_MAX, BLOCKING_REFUSED, BLOCKING_THREADS_MAX,
+    CANCELLED_WORK, DETACHED, DETACHED_TASKS, DETACHED_TASKS_MAX, SPANS_DROPPED, TASK_CANCELS,
+    TASK_OVERRUNS, TASK_PANICS,
+};
+pub(crate) use watertight::series::{
+    ADMIN_REFUSED, ALLOCATOR_ACTIVE, ALLOCATOR_ALLOCATED, ALLOCATOR_MAPPED, ALLOCATOR_METADATA,
+    ALLOCATOR_REQUESTED, ALLOCATOR_RESIDENT, ALLOCATOR_RETAINED, BUILD_INFO, CGROUP_LIMIT,
+    CGROUP_OOM_KILLS as CGROUP_KILLS, CGROUP_PRESSURE, CGROUP_USAGE, CGROUP_WORKING_SET,
+    CONFIG_LAST_RELOAD_OK, CONNECTIONS, CONNECTIONS_CLOSED, CONNECTIONS_MAX, CONNECTIONS_REFUSED,
+    HANDLER_PANICS, HTTP_CLIENT_DURATION, HTTP_SERVER_DURATION, LABEL_SETS_DROPPED, LOG_BUFFER,
+    LOG_BUFFER_MAX, LOG_FIELDS_CUT as LOG_CUT, LOG_LINES, LOG_LINES_DROPPED as LOG_DROPPED,
+    LOG_LINES_SAMPLED as LOG_SAMPLED, LOG_SECRETS, MACHINE_AVAILABLE, MACHINE_MEMORY, PANICS,
+    PROCESS_CPU, PROCESS_FDS, PROCESS_FDS_MAX, PROCESS_RESIDENT, PROCESS_START, PROCESS_THREADS,
+    REQUEST_DEADLINES, REQUESTS as REQUESTS_IN_FLIGHT, REQUESTS_CANCELLED,
+    REQUESTS_MAX as REQUESTS_IN_FLIGHT_MAX, REQUESTS_REFUSED, RESPONSE_FAULTS, RPC_CLIENT_DURATION,
+    RPC_SERVER_DURATION, RUNTIME_BUSY, RUNTIME_PARKS, RUNTIME_QUEUE, RUNTIME_TASKS,
+    RUNTIME_WORKERS, STREAMS_CUT, TASKS, TASKS_DEAD, TASKS_LIVE, TASKS_OLDEST, TASKS_ORPHANS,
+    TASKS_STRAGGLERS, TASKS_SUSPECT, TLS_HANDSHAKES, WORKER_STALLS, WORKERS_STALLED,
+};
+pub(crate) use watertight_store::series::{
+    BATCH as STORE_BATCH, BATCH_AGE as STORE_BATCH_AGE, COMMANDS as STORE_COMMANDS,
+    COMMIT as STORE_COMMIT, DISK_FREE as STORE_DISK_FREE, FILE as STORE_FILE,
+    FILE_MAX as STORE_FILE_MAX, QUEUE as STORE_QUEUE, QUEUE_MAX as STORE_QUEUE_MAX,
+    QUEUE_WAIT as STORE_QUEUE_WAIT, READER_WAIT as STORE_READER_WAIT,
+    READERS_BUSY as STORE_READERS_BUSY, READERS_MAX as STORE_READERS_MAX, SYNC as STORE_SYNC,
+    WAL as STORE_WAL,
+};
+
+/// What has a name in Prometheus.
 pub(crate) trait Named {
     /// The name.
     fn named(&self) -> &'static str;
 }
-impl Named for Series {
-    fn named(&self) -> &'static str {
-        self.0
-    }
-}
-pub(crate) type Counted = Series;
-pub(crate) type Gauged = Series;
 
-macro_rules! names { ($($id:ident $name:literal $kind:literal,)+) => {
-    $(pub(crate) static $id: Series = Series($name, $kind);)+
-    static ALL: &[&Series] = &[$(&$id),+];
-} }
-names! {
-    HTTP_SERVER_DURATION "http_server_request_duration_seconds" 'h',
-    RPC_SERVER_DURATION "rpc_server_call_duration_seconds" 'h',
-    REQUESTS_CANCELLED "server_requests_cancelled_total" 'c',
-    REQUESTS_REFUSED "server_requests_refused_total" 'c',
-    REQUEST_DEADLINES "server_request_deadlines_total" 'c',
-    HANDLER_PANICS "server_handler_panics_total" 'c',
-    RESPONSE_FAULTS "server_response_faults_total" 'c',
-    STREAMS_CUT "server_streams_cut_total" 'c',
-    CONNECTIONS "server_connections" 'g',
-    CONNECTIONS_REFUSED "server_connections_refused_total" 'c',
-    CONNECTIONS_CLOSED "server_connections_closed_total" 'c',
-    TLS_HANDSHAKES "server_tls_handshakes_total" 'c',
-    ADMIN_REFUSED "admin_refused_total" 'c',
-    CONFIG_LAST_RELOAD_OK "config_last_reload_ok" 'g',
-    TASKS "tasks" 'g',
-    TASKS_OLDEST "tasks_oldest_seconds" 'g',
-    TASKS_LIVE "tasks_live" 'g',
-    TASKS_ORPHANS "tasks_orphans" 'g',
-    TASKS_DEAD "tasks_dead" 'g',
-    TASKS_SUSPECT "tasks_suspect" 'g',
-    TASKS_STRAGGLERS "tasks_stragglers" 'g',
-    WORKERS_STALLED "workers_stalled" 'g',
-    WORKER_STALLS "worker_stalls_total" 'c',
-    PANICS "panics_total" 'c',
-    PROCESS_RESIDENT "process_resident_memory_bytes" 'g',
-    PROCESS_FDS "process_open_fds" 'g',
-    PROCESS_THREADS "process_threads" 'g',
-    PROCESS_CPU "process_cpu_seconds_total" 'c',
-    PROCESS_START "process_start_time_seconds" 'g',
-    ALLOCATOR_ALLOCATED "allocator_allocated_bytes" 'g',
-    ALLOCATOR_ACTIVE "allocator_active_bytes" 'g',
-    ALLOCATOR_RESIDENT "allocator_resident_bytes" 'g',
-    LOG_DROPPED "log_lines_dropped_total" 'c',
-    LABEL_SETS_DROPPED "metrics_label_sets_dropped_total" 'c',
-    TASK_PANICS "task_panics_total" 'c',
-    TASK_CANCELS "task_cancels_total" 'c',
-    TASK_OVERRUNS "task_overruns_total" 'c',
-    CANCELLED_WORK "cancelled_work_seconds" 'h',
-    BLOCKING_REFUSED "blocking_refused_total" 'c',
-    DETACHED "detached_total" 'c',
-    STORE_COMMANDS "watertight_store_commands_total" 'c',
-    STORE_QUEUE "watertight_store_queue_commands" 'g',
-    STORE_QUEUE_MAX "watertight_store_queue_commands_max" 'g',
-    STORE_BATCH "watertight_store_batch_commands" 'h',
-    STORE_COMMIT "watertight_store_commit_seconds" 'h',
-    STORE_READERS_BUSY "watertight_store_readers_busy" 'g',
-    STORE_READERS_MAX "watertight_store_readers_max" 'g',
-    STORE_READER_WAIT "watertight_store_reader_wait_seconds" 'h',
-    STORE_WAL "watertight_store_wal_bytes" 'g',
-    STORE_WAL_MAX "watertight_store_wal_bytes_max" 'g',
-    STORE_FILE "watertight_store_file_bytes" 'g',
-    STORE_FILE_MAX "watertight_store_file_bytes_max" 'g',
-    GATEWAY_EVENT_STREAMS "gateway_event_streams" 'g',
-    GATEWAY_IMPORT_ROWS "gateway_import_rows_total" 'c',
-    INVENTORY_EXPIRED "inventory_reservations_expired_total" 'c',
-    INVENTORY_BAD_ROWS "inventory_bad_rows_total" 'c',
-    ORDERS_ENDED "orders_ended_total" 'c',
-    ORDERS_SAGA_STEP "orders_saga_step_seconds" 'h',
-    ORDERS_SAGA_RETRIES "orders_saga_retries_total" 'c',
-    ORDERS_JOBS "orders_jobs_running" 'g',
-    ORDERS_JOBS_MAX "orders_jobs_max" 'g',
-    ORDERS_WATCHERS "orders_watchers" 'g',
-    ORDERS_LEASES_CLAIMED "orders_leases_claimed_total" 'c',
-    ORDERS_LEASES_LOST "orders_leases_lost_total" 'c',
-    ORDERS_UNFINISHED_OLDEST "orders_unfinished_oldest_seconds" 'g',
-    ORDERS_CORRUPT "orders_corrupt" 'g',
-    ORDERS_REFUND_WITHOUT_PAYMENT "orders_refund_without_payment_total" 'c',
-    ORDERS_AUDIT_LINES "orders_audit_lines_total" 'c',
-    PAYMENTS_ASKS "payments_asks_total" 'c',
-    PAYMENTS_DISCREPANCIES "payments_discrepancies_total" 'c',
-    PAYMENTS_PROVIDER_ATTEMPTS "payments_provider_attempts_total" 'c',
-    PAYMENTS_INTENTS_SWEPT "payments_intents_swept_total" 'c',
-    PAYMENTS_CHECKS "payments_checks_total" 'c',
-    MACHINE_MEMORY "machine_memory_bytes" 'g',
-    MACHINE_AVAILABLE "machine_memory_available_bytes" 'g',
-    CGROUP_LIMIT "cgroup_memory_limit_bytes" 'g',
-    CGROUP_WORKING_SET "cgroup_memory_working_set_bytes" 'g',
-    CGROUP_KILLS "cgroup_memory_oom_kills_total" 'c',
-    CGROUP_USAGE "cgroup_memory_usage_bytes" 'g',
-    CGROUP_PRESSURE "cgroup_memory_stalled_seconds_total" 'c',
-    ALLOCATOR_MAPPED "allocator_mapped_bytes" 'g',
-    ALLOCATOR_RETAINED "allocator_retained_bytes" 'g',
-    ALLOCATOR_METADATA "allocator_metadata_bytes" 'g',
-    ALLOCATOR_REQUESTED "allocator_requested_bytes_total" 'c',
-    LOG_SECRETS "log_secrets_redacted_total" 'c',
-    SPANS_DROPPED "trace_spans_dropped_total" 'c',
-    HTTP_CLIENT_DURATION "http_client_request_duration_seconds" 'h',
-    RPC_CLIENT_DURATION "rpc_client_call_duration_seconds" 'h',
-    RUNTIME_WORKERS "runtime_workers" 'g',
-    RUNTIME_TASKS "runtime_tasks" 'g',
-    RUNTIME_QUEUE "runtime_queue_tasks" 'g',
-    RUNTIME_BUSY "runtime_worker_busy_seconds_total" 'c',
-    RUNTIME_PARKS "runtime_worker_parks_total" 'c',
-    PROCESS_FDS_MAX "process_max_fds" 'g',
-    LOG_LINES "log_lines_total" 'c',
-    BUILD_INFO "build_info" 'g',
+macro_rules! named {
+    ($($family:ident),+) => {$(
+        impl<const N: usize> Named for $family<N> {
+            fn named(&self) -> &'static str {
+                self.name()
+            }
+        }
+    )+};
 }
 
-/// The declaration of what a name or a part of a histogram stands for.
-fn find(name: &str) -> Option<&'static Series> {
+named!(Counters, Totals, Gauges, Histograms);
+
+/// A gauge without labels of its own.
+pub(crate) type Gauged = Gauges<0>;
+
+/// A counter without labels of its own.
+pub(crate) type Counted = Counters<0>;
+
+/// What kind of series a name or a part of a histogram stands for.
+fn find(name: &str) -> Option<Kind> {
     let parts = ["_bucket", "_sum", "_count"];
     let stem = parts.iter().find_map(|part| name.strip_suffix(part));
-    ALL.iter()
-        .find(|series| match series.1 {
-            'h' => stem == Some(series.0),
-            _ => series.0 == name,
-        })
-        .copied()
+    let declared = demo::all_series().find(|series| match series.kind() {
+        Kind::Histogram(_) => stem == Some(series.name()),
+        Kind::Counter | Kind::Gauge => series.name() == name,
+    });
+    declared.map(Series::kind)
 }
 
 /// Whether a crate, a rule of ours or Prometheus itself makes a series of this name.
@@ -138,5 +94,5 @@ pub(crate) fn is_known(name: &str) -> bool {
 
 /// Whether it only grows.
 pub(crate) fn is_counter(name: &str) -> bool {
-    find(name).is_some_and(|series| series.1 != 'g')
+    find(name).is_some_and(|kind| kind != Kind::Gauge)
 }

@@ -58,7 +58,7 @@ fn slow() -> Alert {
         summary: "{{ $labels.job }} fails more requests than its error budget has for the month",
         runbook: "error-budget-burns-slowly",
         bad: Bad {
-            inputs: failing(0.004, 180),
+            inputs: failing(0.002, 180),
             silent_at: 30,
             fires_at: 120,
             labels: job(),

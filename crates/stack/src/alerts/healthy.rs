@@ -9,10 +9,11 @@ use super::series::{Input, Values};
 use super::shop::STORE;
 use crate::names::{
     ALLOCATOR_ALLOCATED, CGROUP_KILLS, CGROUP_LIMIT, HTTP_SERVER_DURATION, INVENTORY_BAD_ROWS,
-    LOG_DROPPED, LOG_SECRETS, MACHINE_MEMORY, Named, ORDERS_CORRUPT, ORDERS_REFUND_WITHOUT_PAYMENT,
-    ORDERS_UNFINISHED_OLDEST, PAYMENTS_DISCREPANCIES, PROCESS_RESIDENT, PROCESS_START,
-    RPC_SERVER_DURATION, SPANS_DROPPED, STORE_COMMIT, STORE_FILE, STORE_FILE_MAX, STORE_QUEUE,
-    STORE_QUEUE_MAX, TASKS_DEAD, TASKS_LIVE, TASKS_ORPHANS, TASKS_STRAGGLERS, WORKER_STALLS,
+    LOAD_VIOLATIONS, LOG_DROPPED, LOG_SECRETS, MACHINE_MEMORY, Named, ORDERS_CORRUPT,
+    ORDERS_REFUND_WITHOUT_PAYMENT, ORDERS_UNFINISHED_OLDEST, PAYMENTS_DISCREPANCIES,
+    PROCESS_RESIDENT, PROCESS_START, RPC_SERVER_DURATION, SPANS_DROPPED, STORE_BATCH_AGE,
+    STORE_DISK_FREE, STORE_FILE, STORE_FILE_MAX, STORE_QUEUE, STORE_QUEUE_MAX, STORE_QUEUE_WAIT,
+    STORE_SYNC, TASKS_DEAD, TASKS_LIVE, TASKS_ORPHANS, TASKS_STRAGGLERS, WORKER_STALLS,
     WORKERS_STALLED,
 };
 
@@ -143,6 +144,9 @@ impl Life {
             input(&STORE_FILE, Values::rising(8.0 * MIB, MIB / 8.0, minutes))
                 .with(STORE.0, STORE.1),
             input(&STORE_FILE_MAX, flat(file_max)).with(STORE.0, STORE.1),
+            input(&STORE_DISK_FREE, wave(20_480.0 * MIB, 64.0 * MIB, minutes))
+                .with(STORE.0, STORE.1),
+            input(&STORE_BATCH_AGE, flat(0.005)).with(STORE.0, STORE.1),
             input(&ORDERS_UNFINISHED_OLDEST, flat(2.0)),
             // One stall in ten minutes is a busy machine.
             input(&WORKER_STALLS, (self.counted)(minutes, 0.1)).with("task", "hash"),
@@ -165,6 +169,7 @@ fn zeros(minutes: u32) -> Vec<Input> {
         PAYMENTS_DISCREPANCIES.named(),
         INVENTORY_BAD_ROWS.named(),
         ORDERS_REFUND_WITHOUT_PAYMENT.named(),
+        LOAD_VIOLATIONS.named(),
         LOG_DROPPED.named(),
         SPANS_DROPPED.named(),
         LOG_SECRETS.named(),
@@ -177,9 +182,10 @@ fn zeros(minutes: u32) -> Vec<Input> {
 fn requests(counted: &dyn Fn(f64) -> Values) -> Vec<Input> {
     let http = format!("{}_count", HTTP_SERVER_DURATION.named());
     let grpc = format!("{}_count", RPC_SERVER_DURATION.named());
-    let commits = format!("{}_bucket", STORE_COMMIT.named());
-    let commit = |le, step| {
-        Input::new(&commits, counted(step))
+    let syncs = format!("{}_bucket", STORE_SYNC.named());
+    let waits = format!("{}_bucket", STORE_QUEUE_WAIT.named());
+    let bucket = |name: &str, le, step| {
+        Input::new(name, counted(step))
             .with(STORE.0, STORE.1)
             .with("le", le)
     };
@@ -187,10 +193,14 @@ fn requests(counted: &dyn Fn(f64) -> Values) -> Vec<Input> {
         Input::new(&http, counted(1_000.0)).with("error_type", ""),
         Input::new(&http, counted(0.01)).with("error_type", "500"),
         Input::new(&grpc, counted(2_000.0)).with("error_type", ""),
-        commit("0.01", 590.0),
-        commit("0.25", 600.0),
-        commit("0.5", 600.0),
-        commit("+Inf", 600.0),
+        bucket(&syncs, "0.01", 590.0),
+        bucket(&syncs, "0.25", 600.0),
+        bucket(&syncs, "0.5", 600.0),
+        bucket(&syncs, "+Inf", 600.0),
+        bucket(&waits, "0.01", 590.0),
+        bucket(&waits, "1", 600.0),
+        bucket(&waits, "2.5", 600.0),
+        bucket(&waits, "+Inf", 600.0),
     ]
 }
 

@@ -31,7 +31,8 @@ fn grows() -> Alert {
             rising(&allocated, "10m", ["10m", "20m", "30m"], "1"),
         ),
         hold: "15m",
-        summary: "{{ $labels.job }} on {{ $labels.instance }} allocates more and more: over 8 MiB an hour",
+        summary: "{{ $labels.job }} on {{ $labels.instance }} allocates more and more: over 8 \
+        MiB an hour",
         runbook: "memory-grows",
         bad: Bad {
             inputs: vec![Input::new(
@@ -51,7 +52,8 @@ fn runs_out() -> Alert {
         severity: Severity::Critical,
         expr: format!("{RUNWAY} < 4 * 3600"),
         hold: "15m",
-        summary: "{{ $labels.job }} on {{ $labels.instance }} reaches its memory limit in less than four hours",
+        summary: "{{ $labels.job }} on {{ $labels.instance }} reaches its memory limit in less \
+        than four hours",
         runbook: "memory-runs-out",
         bad: Bad {
             // 1 MiB a minute: 192 MiB are left after an hour, three hours' worth.
@@ -72,7 +74,8 @@ fn near_limit() -> Alert {
         severity: Severity::High,
         expr: format!("{USED} > 0.85"),
         hold: "5m",
-        summary: "{{ $labels.job }} on {{ $labels.instance }} uses more than 85 % of its memory limit",
+        summary: "{{ $labels.job }} on {{ $labels.instance }} uses more than 85 % of its \
+        memory limit",
         runbook: "memory-near-limit",
         bad: Bad {
             inputs: vec![Input::new(
@@ -92,7 +95,8 @@ fn killed() -> Alert {
         severity: Severity::Critical,
         expr: format!("{KILLED} > 0"),
         hold: "0m",
-        summary: "the kernel killed a process in the container of {{ $labels.job }} on {{ $labels.instance }}",
+        summary: "the kernel killed a process in the container of {{ $labels.job }} on {{ \
+        $labels.instance }}",
         runbook: "killed-for-memory",
         bad: Bad {
             inputs: vec![Input::new(

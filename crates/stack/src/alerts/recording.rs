@@ -4,8 +4,8 @@
 use super::{Group, Recording};
 use crate::names::{
     ALLOCATOR_ALLOCATED, CGROUP_KILLS, CGROUP_LIMIT, HTTP_SERVER_DURATION, INVENTORY_BAD_ROWS,
-    MACHINE_MEMORY, ORDERS_CORRUPT, ORDERS_REFUND_WITHOUT_PAYMENT, PAYMENTS_DISCREPANCIES,
-    PROCESS_RESIDENT, PROCESS_START, RPC_SERVER_DURATION,
+    LOAD_VIOLATIONS, MACHINE_MEMORY, ORDERS_CORRUPT, ORDERS_REFUND_WITHOUT_PAYMENT,
+    PAYMENTS_DISCREPANCIES, PROCESS_RESIDENT, PROCESS_START, RPC_SERVER_DURATION,
 };
 use crate::query::{FAILED, Selector, any, sum_by};
 
@@ -108,12 +108,17 @@ pub(super) fn rising(of: &Selector, range: &str, before: [&str; 3], factor: &str
     format!("({now} > {by}{first}\n  and {first} > {by}{second}\n  and {second} > {by}{third})")
 }
 
-/// Money and stock: each kind of contradiction that a service finds by itself.
+/// Money and stock: each kind of contradiction that a service finds by itself, and
+/// what whoever looks from outside finds.
 /// A counter is looked at for an hour, so that people have time to see it.
 fn broken() -> String {
     let kinds = [
         ("orders", any(&ORDERS_CORRUPT).now()),
         ("payments", any(&PAYMENTS_DISCREPANCIES).increase_over("1h")),
+        (
+            "seen from outside",
+            any(&LOAD_VIOLATIONS).increase_over("1h"),
+        ),
         ("stock", any(&INVENTORY_BAD_ROWS).increase_over("1h")),
         (
             "refunds",

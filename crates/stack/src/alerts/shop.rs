@@ -5,8 +5,8 @@ use super::recording::BROKEN;
 use super::series::{INSTANCE, JOB, Values, labels};
 use super::{Alert, Bad, Group, Input, Severity};
 use crate::names::{
-    Named as _, ORDERS_UNFINISHED_OLDEST, PAYMENTS_DISCREPANCIES, STORE_COMMIT, STORE_FILE,
-    STORE_FILE_MAX, STORE_QUEUE, STORE_QUEUE_MAX,
+    Named as _, ORDERS_UNFINISHED_OLDEST, PAYMENTS_DISCREPANCIES, STORE_BATCH_AGE, STORE_DISK_FREE,
+    STORE_FILE, STORE_FILE_MAX, STORE_QUEUE, STORE_QUEUE_MAX, STORE_QUEUE_WAIT, STORE_SYNC,
 };
 use crate::query::any;
 
@@ -22,6 +22,7 @@ pub(super) fn group() -> Group {
             broken(),
             orders_old(),
             queue_full(),
+            queue_old(),
             fsync_slow(),
             disk_filling(),
         ],
@@ -57,7 +58,8 @@ fn orders_old() -> Alert {
         // one that can't even do that.
         expr: format!("{} > 180", any(&ORDERS_UNFINISHED_OLDEST).now()),
         hold: "2m",
-        summary: "an order on {{ $labels.instance }} has been under way for more than three minutes",
+        summary: "an order on {{ $labels.instance }} has been under way for more than three \
+        minutes",
         runbook: "orders-old",
         bad: Bad {
             inputs: vec![Input::new(
@@ -94,8 +96,41 @@ fn queue_full() -> Alert {
     }
 }
 
+fn queue_old() -> Alert {
+    let name = format!("{}_bucket", STORE_QUEUE_WAIT.named());
+    let bucket = |le, step| {
+        Input::new(&name, Values::rising(0.0, step, 30))
+            .with(STORE.0, STORE.1)
+            .with("le", le)
+    };
+    Alert {
+        name: "StoreQueueOld",
+        severity: Severity::High,
+        expr: format!(
+            "{} > 1\nor\nmax by (job, instance, store) ({}) > 5",
+            any(&STORE_QUEUE_WAIT).quantile("0.99", "job, instance, store", "5m"),
+            any(&STORE_BATCH_AGE).now()
+        ),
+        hold: "1m",
+        summary: "commands wait long for the writer of store {{ $labels.store }} of {{ \
+        $labels.job }}",
+        runbook: "store-queue-old",
+        bad: Bad {
+            inputs: vec![
+                bucket("0.01", 5.0),
+                bucket("1", 10.0),
+                bucket("2.5", 60.0),
+                bucket("+Inf", 60.0),
+            ],
+            silent_at: 1,
+            fires_at: 10,
+            labels: labels([JOB, INSTANCE, STORE]),
+        },
+    }
+}
+
 fn fsync_slow() -> Alert {
-    let name = format!("{}_bucket", STORE_COMMIT.named());
+    let name = format!("{}_bucket", STORE_SYNC.named());
     let bucket = |le, step| {
         Input::new(&name, Values::rising(0.0, step, 30))
             .with(STORE.0, STORE.1)
@@ -106,10 +141,11 @@ fn fsync_slow() -> Alert {
         severity: Severity::High,
         expr: format!(
             "{} > 0.25",
-            any(&STORE_COMMIT).quantile("0.99", "job, instance, store", "5m")
+            any(&STORE_SYNC).quantile("0.99", "job, instance, store", "5m")
         ),
         hold: "5m",
-        summary: "the disk under store {{ $labels.store }} of {{ $labels.job }} takes more than 250 ms for a commit",
+        summary: "the disk under store {{ $labels.store }} of {{ $labels.job }} takes more \
+        than 250 ms for a commit",
         runbook: "store-fsync-slow",
         bad: Bad {
             inputs: vec![
@@ -126,26 +162,30 @@ fn fsync_slow() -> Alert {
 }
 
 fn disk_filling() -> Alert {
-    let (file, bound) = (any(&STORE_FILE), any(&STORE_FILE_MAX));
+    let free = any(&STORE_DISK_FREE);
+    let (file, bound) = (any(&STORE_FILE).now(), any(&STORE_FILE_MAX).now());
     Alert {
         name: "DiskFilling",
         severity: Severity::High,
-        // Either it is nearly there, or it will be within four hours at the
-        // growth of the last hour, and it is half full: a new one grows fast.
+        // The disk is nearly full, or will be within four hours at the pace of
+        // the last one, or the database is near the size that it may have. What
+        // is younger than half an hour has no pace.
         expr: format!(
-            "{file} > 0.85 * {bound}\nor\n(predict_linear({hour}, 4 * 3600) > {bound} and {file} > 0.5 * {bound})",
-            file = file.now(),
-            bound = bound.now(),
-            hour = file.over("1h"),
+            "{now} < 512 * 1024 * 1024\nor\n\
+             (predict_linear({hour}, 4 * 3600) < 0 and {now} < {now} offset 30m)\nor\n\
+             {file} > 0.85 * {bound}",
+            now = free.now(),
+            hour = free.over("1h"),
         ),
         hold: "10m",
-        summary: "the database {{ $labels.store }} of {{ $labels.job }} is about to reach its bound",
+        summary: "the database {{ $labels.store }} of {{ $labels.job }} is about to reach its \
+        bound",
         runbook: "disk-filling",
         bad: Bad {
             inputs: vec![
                 Input::new(
-                    STORE_FILE.named(),
-                    Values::rising(600.0 * MIB, 2.0 * MIB, 120),
+                    STORE_DISK_FREE.named(),
+                    Values::rising(20_480.0 * MIB, -128.0 * MIB, 120),
                 )
                 .with(STORE.0, STORE.1),
             ],

@@ -66,7 +66,8 @@ fn over_baseline() -> Alert {
             live_now.over_before("1h", "15m")
         ),
         hold: "5m",
-        summary: "{{ $labels.job }} on {{ $labels.instance }} has three times as many tasks as in the hour before",
+        summary: "{{ $labels.job }} on {{ $labels.instance }} has three times as many tasks as \
+        in the hour before",
         runbook: "tasks-over-baseline",
         bad: Bad {
             inputs: live(Values::flat(200.0, 90).jump(2_000.0).stay(30)),
@@ -88,7 +89,8 @@ fn more_and_more() -> Alert {
             live_now.now()
         ),
         hold: "5m",
-        summary: "{{ $labels.job }} on {{ $labels.instance }} has more tasks every five minutes, three times in a row",
+        summary: "{{ $labels.job }} on {{ $labels.instance }} has more tasks every five \
+        minutes, three times in a row",
         runbook: "tasks-rise",
         bad: Bad {
             inputs: live(Values::rising(200.0, 20.0, 60)),
@@ -105,7 +107,8 @@ fn dead() -> Alert {
         severity: Severity::High,
         expr: format!("{} > 0", any(&TASKS_DEAD).now()),
         hold: "1m",
-        summary: "{{ $labels.job }} on {{ $labels.instance }} has tasks that nothing can wake again",
+        summary: "{{ $labels.job }} on {{ $labels.instance }} has tasks that nothing can wake \
+        again",
         runbook: "tasks-dead",
         bad: Bad {
             inputs: vec![Input::new(TASKS_DEAD.named(), Values::flat(1.0, 20))],
@@ -140,7 +143,8 @@ fn straggling() -> Alert {
         severity: Severity::Medium,
         expr: format!("{} > 0", any(&TASKS_STRAGGLERS).now()),
         hold: "5m",
-        summary: "{{ $labels.job }} on {{ $labels.instance }} has tasks that go on after their scope was closed",
+        summary: "{{ $labels.job }} on {{ $labels.instance }} has tasks that go on after their \
+        scope was closed",
         runbook: "tasks-straggle",
         bad: Bad {
             inputs: vec![Input::new(TASKS_STRAGGLERS.named(), Values::flat(1.0, 20))],
@@ -175,7 +179,8 @@ fn stalls() -> Alert {
         severity: Severity::Medium,
         expr: format!("{} > 30", sum_by("job, instance", &growth)),
         hold: "5m",
-        summary: "tasks keep workers of {{ $labels.job }} on {{ $labels.instance }} again and again",
+        summary: "tasks keep workers of {{ $labels.job }} on {{ $labels.instance }} again and \
+        again",
         runbook: "workers-stall-often",
         bad: Bad {
             inputs: vec![

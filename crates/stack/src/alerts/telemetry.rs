@@ -61,7 +61,8 @@ fn spans_dropped() -> Alert {
         severity: Severity::Medium,
         expr: format!("{} > 0", sum_by("job, instance", &growth)),
         hold: "15m",
-        summary: "{{ $labels.job }} on {{ $labels.instance }} loses traces: the collector is slow or away",
+        summary: "{{ $labels.job }} on {{ $labels.instance }} loses traces: the collector is \
+        slow or away",
         runbook: "spans-dropped",
         bad: Bad {
             inputs: vec![Input::new(
@@ -92,7 +93,8 @@ fn secret() -> Alert {
         severity: Severity::Medium,
         expr: format!("{} > 0", found()),
         hold: "0m",
-        summary: "{{ $labels.job }} on {{ $labels.instance }} tried to log a secret; it was taken out",
+        summary: "{{ $labels.job }} on {{ $labels.instance }} tried to log a secret; it was \
+        taken out",
         runbook: "secrets-in-logs",
         bad: Bad {
             inputs: hits(Values::from(0.0).stay(10).jump(1.0).stay(20)),
@@ -109,7 +111,8 @@ fn secrets() -> Alert {
         severity: Severity::High,
         expr: format!("{} >= 3", found()),
         hold: "0m",
-        summary: "{{ $labels.job }} on {{ $labels.instance }} tried to log secrets three times in five minutes",
+        summary: "{{ $labels.job }} on {{ $labels.instance }} tried to log secrets three times \
+        in five minutes",
         runbook: "secrets-in-logs",
         bad: Bad {
             inputs: hits(Values::from(0.0).stay(10).then(3, 1.0).stay(20)),

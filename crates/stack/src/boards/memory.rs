@@ -1,15 +1,15 @@
 //! *Memory trends*: when will it run out, and who is eating it?
 
 use super::absent::{CGROUP, PSI, YOUNG};
+use super::growth;
 use crate::dash::{Dashboard, Draw, Panel, Row, Steps, Unit, panel};
 use crate::names::{
     ALLOCATOR_ACTIVE, ALLOCATOR_ALLOCATED, ALLOCATOR_MAPPED, ALLOCATOR_METADATA,
     ALLOCATOR_REQUESTED, ALLOCATOR_RESIDENT, ALLOCATOR_RETAINED, CGROUP_PRESSURE, CGROUP_USAGE,
-    CGROUP_WORKING_SET, CONNECTIONS, MACHINE_AVAILABLE, PROCESS_CPU, PROCESS_FDS, PROCESS_FDS_MAX,
-    PROCESS_RESIDENT, PROCESS_THREADS, RUNTIME_QUEUE, STORE_QUEUE, STORE_READERS_BUSY,
-    STORE_READERS_MAX, TASKS, TASKS_LIVE, TASKS_OLDEST,
+    CGROUP_WORKING_SET, MACHINE_AVAILABLE, PROCESS_CPU, PROCESS_FDS, PROCESS_FDS_MAX,
+    PROCESS_RESIDENT, PROCESS_THREADS,
 };
-use crate::query::{chosen, max_by, recorded, sum_by, top};
+use crate::query::{chosen, max_by, recorded, sum_by};
 
 /// The dashboard.
 pub(super) fn board() -> Dashboard {
@@ -41,7 +41,7 @@ pub(super) fn board() -> Dashboard {
             },
             Row {
                 title: "What grows with it",
-                panels: vec![tasks(), ages(), live(), queues(), pools(), connections()],
+                panels: growth::panels(),
             },
             Row {
                 title: "The process and its container",
@@ -242,9 +242,13 @@ fn allocating() -> Panel {
         Draw::Lines,
         Unit::BytesPerSecond,
         "Allocation rate",
-        "What is allocated a second, whether it is freed or not. A rate that rises alone is traffic or churn, not a leak.",
+        "What is allocated a second, whether it is freed or not. A rate that rises alone is \
+        traffic or churn, not a leak.",
     )
-    .ask("{{job}}", sum_by("job", &chosen(&ALLOCATOR_REQUESTED).rate()))
+    .ask(
+        "{{job}}",
+        sum_by("job", &chosen(&ALLOCATOR_REQUESTED).rate()),
+    )
 }
 
 fn reserved() -> Panel {
@@ -252,10 +256,17 @@ fn reserved() -> Panel {
         Draw::Lines,
         Unit::Bytes,
         "Retained and metadata",
-        "Retained: address space that the allocator keeps and no memory is behind. Metadata: its own books.",
+        "Retained: address space that the allocator keeps and no memory is behind. Metadata: \
+        its own books.",
     )
-    .ask("{{job}} retained", sum_by("job", &chosen(&ALLOCATOR_RETAINED).now()))
-    .ask("{{job}} metadata", sum_by("job", &chosen(&ALLOCATOR_METADATA).now()))
+    .ask(
+        "{{job}} retained",
+        sum_by("job", &chosen(&ALLOCATOR_RETAINED).now()),
+    )
+    .ask(
+        "{{job}} metadata",
+        sum_by("job", &chosen(&ALLOCATOR_METADATA).now()),
+    )
 }
 
 fn resident() -> Panel {
@@ -266,90 +277,6 @@ fn resident() -> Panel {
         "What each process takes of the machine.",
     )
     .ask("{{job}} {{instance}}", chosen(&PROCESS_RESIDENT).now())
-}
-
-fn tasks() -> Panel {
-    panel(
-        Draw::Lines,
-        Unit::Count,
-        "Tasks by name",
-        "The ten kinds of task of which there are most.",
-    )
-    .ask(
-        "{{job}} {{task}}",
-        top(10, &sum_by("job, task", &chosen(&TASKS).now())),
-    )
-}
-
-fn ages() -> Panel {
-    panel(
-        Draw::Lines,
-        Unit::Seconds,
-        "Oldest task by name",
-        "A kind of task that belongs to requests and grows old as fast as time goes by is stuck.",
-    )
-    .ask(
-        "{{job}} {{task}}",
-        top(10, &max_by("job, task", &chosen(&TASKS_OLDEST).now())),
-    )
-}
-
-fn live() -> Panel {
-    panel(
-        Draw::Lines,
-        Unit::Count,
-        "Tasks in all",
-        "All tasks of each process.",
-    )
-    .ask("{{job}}", sum_by("job", &chosen(&TASKS_LIVE).now()))
-}
-
-fn queues() -> Panel {
-    panel(
-        Draw::Lines,
-        Unit::Count,
-        "Queues",
-        "What waits: commands for the store's writer, tasks in the common queue of a runtime.",
-    )
-    .ask(
-        "{{job}} {{store}} commands",
-        sum_by("job, store", &chosen(&STORE_QUEUE).now()),
-    )
-    .ask(
-        "{{job}} {{runtime}} runtime",
-        sum_by("job, runtime", &chosen(&RUNTIME_QUEUE).now()),
-    )
-}
-
-fn pools() -> Panel {
-    panel(
-        Draw::Lines,
-        Unit::Count,
-        "Pools",
-        "Readers of the store in use.",
-    )
-    .ask(
-        "{{job}} {{store}} readers",
-        sum_by("job, store", &chosen(&STORE_READERS_BUSY).now()),
-    )
-    .limit(
-        "{{job}} {{store}} bound",
-        max_by("job, store", &chosen(&STORE_READERS_MAX).now()),
-        None,
-    )
-}
-
-fn connections() -> Panel {
-    panel(
-        Draw::Lines,
-        Unit::Count,
-        "Connections",
-        "Open connections by listener.",
-    )
-    .ask(
-        "{{job}} {{listener}}",
-        sum_by("job, listener", &chosen(&CONNECTIONS).now()),
-    )
 }
 
 fn descriptors() -> Panel {

@@ -1,6 +1,7 @@
 //! The dashboards.
 
 mod edge;
+mod growth;
 mod memory;
 mod overview;
 mod service;
@@ -26,6 +27,9 @@ pub(crate) fn all() -> Vec<Dashboard> {
 pub(crate) mod absent {
     /// Limits and pressure of a container.
     pub(crate) const CGROUP: &str = "a process outside a container may have no memory cgroup";
+    /// Who buys and checks from outside.
+    pub(crate) const LOAD: &str =
+        "the demo buys and checks by itself; only in containers does a process show it";
     /// What the kernel tells only if it was built to.
     pub(crate) const PSI: &str = "the kernel tells of pressure only with PSI";
     /// A forecast.

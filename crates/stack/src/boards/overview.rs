@@ -1,13 +1,13 @@
 //! *Overview*: the home page. Is the shop well, and which service isn't?
 
-use super::absent::NEVER;
+use super::absent::{LOAD, NEVER};
 use super::edge;
 use crate::dash::{Dashboard, Draw, Panel, Row, Steps, Unit, panel};
 use crate::names::{
     ALLOCATOR_ALLOCATED, BUILD_INFO, HTTP_CLIENT_DURATION, HTTP_SERVER_DURATION,
-    INVENTORY_BAD_ROWS, ORDERS_CORRUPT, ORDERS_ENDED, ORDERS_REFUND_WITHOUT_PAYMENT,
-    ORDERS_UNFINISHED_OLDEST, PAYMENTS_DISCREPANCIES, PROCESS_RESIDENT, PROCESS_START,
-    RPC_CLIENT_DURATION, TASKS_DEAD, TASKS_ORPHANS,
+    INVENTORY_BAD_ROWS, LOAD_MONEY, LOAD_STOCK, ORDERS_CORRUPT, ORDERS_ENDED,
+    ORDERS_REFUND_WITHOUT_PAYMENT, ORDERS_UNFINISHED_OLDEST, PAYMENTS_DISCREPANCIES,
+    PROCESS_RESIDENT, PROCESS_START, RPC_CLIENT_DURATION, TASKS_DEAD, TASKS_ORPHANS,
 };
 use crate::query::{RATE, chosen, max_by, recorded, sum_by, top};
 
@@ -36,7 +36,7 @@ pub(super) fn board() -> Dashboard {
             },
             Row {
                 title: "Orders",
-                panels: vec![ended(), steps(), oldest()],
+                panels: vec![ended(), steps(), oldest(), stock(), money()],
             },
             Row {
                 title: "Who calls whom, and what runs",
@@ -113,7 +113,7 @@ fn broken() -> Panel {
         Unit::Count,
         "Broken invariants",
         "Orders that can't be read, stock that doesn't add up, payments that the provider's ledger \
-         contradicts, refunds without a payment. Must be 0.",
+         contradicts, refunds without a payment, and what whoever looks from outside found. Must be 0.",
     )
     .steps(Steps::Above(1.0, 2.0))
     .ask(
@@ -200,6 +200,36 @@ fn oldest() -> Panel {
         "Grows while a dependency is away; an order that isn't paid after two minutes turns back.",
     )
     .ask("{{instance}}", chosen(&ORDERS_UNFINISHED_OLDEST).now())
+}
+
+fn stock() -> Panel {
+    panel(
+        Draw::Lines,
+        Unit::Count,
+        "Stock, seen from outside",
+        "Pieces of all articles: available, reserved and sold add up to what was received, always.",
+    )
+    .wide(12)
+    .ask_maybe(
+        "{{state}}",
+        sum_by("state", &chosen(&LOAD_STOCK).now()),
+        LOAD,
+    )
+}
+
+fn money() -> Panel {
+    panel(
+        Draw::Lines,
+        Unit::Euros,
+        "Money, seen from outside",
+        "What confirmed orders cost, and what the provider's ledger says was taken and given back.",
+    )
+    .wide(12)
+    .ask_maybe(
+        "{{kind}}",
+        format!("{} / 100", sum_by("kind", &chosen(&LOAD_MONEY).now())),
+        LOAD,
+    )
 }
 
 fn calls() -> Panel {

@@ -160,15 +160,26 @@ fn refused() -> Panel {
         Draw::Lines,
         Unit::PerSecond,
         "Refused",
-        "Connections beyond a limit, by listener and reason; requests beyond one; calls of the admin port without its token; TLS handshakes by result.",
+        "Connections beyond a limit, by listener and reason; requests beyond one; calls of the \
+        admin port without its token; TLS handshakes by result.",
     )
     .ask_maybe(
         "{{job}} {{listener}} {{reason}}",
-        sum_by("job, listener, reason", &chosen(&CONNECTIONS_REFUSED).rate()),
+        sum_by(
+            "job, listener, reason",
+            &chosen(&CONNECTIONS_REFUSED).rate(),
+        ),
         NEVER,
     )
-    .ask_maybe("{{job}} requests", sum_by("job", &chosen(&REQUESTS_REFUSED).rate()), NEVER)
-    .ask("{{job}} admin {{reason}}", sum_by("job, reason", &chosen(&ADMIN_REFUSED).rate()))
+    .ask_maybe(
+        "{{job}} requests",
+        sum_by("job", &chosen(&REQUESTS_REFUSED).rate()),
+        NEVER,
+    )
+    .ask(
+        "{{job}} admin {{reason}}",
+        sum_by("job, reason", &chosen(&ADMIN_REFUSED).rate()),
+    )
     .ask_maybe(
         "{{job}} TLS {{result}}",
         sum_by("job, result", &chosen(&TLS_HANDSHAKES).rate()),
@@ -181,7 +192,8 @@ fn deadlines() -> Panel {
         Draw::Lines,
         Unit::PerSecond,
         "Deadlines of requests",
-        "What became of the deadlines that requests brought: taken, cut down to the limit, or set because there was none.",
+        "What became of the deadlines that requests brought: taken, cut down to the limit, or \
+        set because there was none.",
     )
     .ask(
         "{{job}} {{outcome}}",

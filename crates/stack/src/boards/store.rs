@@ -7,8 +7,9 @@ use crate::names::{
     ORDERS_ENDED, ORDERS_JOBS, ORDERS_JOBS_MAX, ORDERS_LEASES_CLAIMED, ORDERS_LEASES_LOST,
     ORDERS_SAGA_RETRIES, ORDERS_SAGA_STEP, ORDERS_UNFINISHED_OLDEST, ORDERS_WATCHERS,
     PAYMENTS_ASKS, PAYMENTS_CHECKS, PAYMENTS_INTENTS_SWEPT, PAYMENTS_PROVIDER_ATTEMPTS,
-    STORE_BATCH, STORE_COMMANDS, STORE_COMMIT, STORE_FILE, STORE_QUEUE, STORE_QUEUE_MAX,
-    STORE_READER_WAIT, STORE_READERS_BUSY, STORE_READERS_MAX, STORE_WAL,
+    STORE_BATCH, STORE_BATCH_AGE, STORE_COMMANDS, STORE_COMMIT, STORE_DISK_FREE, STORE_FILE,
+    STORE_QUEUE, STORE_QUEUE_MAX, STORE_QUEUE_WAIT, STORE_READER_WAIT, STORE_READERS_BUSY,
+    STORE_READERS_MAX, STORE_SYNC, STORE_WAL,
 };
 use crate::query::{RATE, chosen, max_by, sum_by};
 
@@ -28,10 +29,12 @@ pub(super) fn board() -> Dashboard {
                     commit(),
                     batch(),
                     queue(),
+                    queue_age(),
                     readers(),
                     waiting(),
                     wal(),
                     files(),
+                    disk(),
                 ],
             },
             Row {
@@ -75,16 +78,47 @@ fn commit() -> Panel {
     panel(
         Draw::Lines,
         Unit::Seconds,
-        "Commit with fsync",
-        "Until the disk has a batch: half, and 99 of 100, took no longer.",
+        "Batches and fsync",
+        "How long a batch takes as a whole, and its fsync alone: 99 of 100 took no longer.",
     )
     .ask(
-        "{{store}} p50",
-        chosen(&STORE_COMMIT).quantile("0.5", "store", RATE),
-    )
-    .ask(
-        "{{store}} p99",
+        "{{store}} batch",
         chosen(&STORE_COMMIT).quantile("0.99", "store", RATE),
+    )
+    .ask(
+        "{{store}} fsync",
+        chosen(&STORE_SYNC).quantile("0.99", "store", RATE),
+    )
+}
+
+fn queue_age() -> Panel {
+    panel(
+        Draw::Lines,
+        Unit::Seconds,
+        "Age of the queue",
+        "How long the oldest command of a batch had waited (99 of 100), and how long the batch under way has been: \
+         that one grows when the disk hangs.",
+    )
+    .ask(
+        "{{store}} waited",
+        chosen(&STORE_QUEUE_WAIT).quantile("0.99", "store", RATE),
+    )
+    .ask(
+        "{{store}} under way",
+        max_by("store", &chosen(&STORE_BATCH_AGE).now()),
+    )
+}
+
+fn disk() -> Panel {
+    panel(
+        Draw::Lines,
+        Unit::Bytes,
+        "Free on the disk",
+        "What the disk that the database is on has left for it.",
+    )
+    .ask(
+        "{{store}}",
+        max_by("store", &chosen(&STORE_DISK_FREE).now()),
     )
 }
 
@@ -219,7 +253,8 @@ fn oldest() -> Panel {
         Draw::Lines,
         Unit::Seconds,
         "Oldest unfinished order",
-        "An order that isn't paid after two minutes turns back; older ones wait for a refund or a release.",
+        "An order that isn't paid after two minutes turns back; older ones wait for a refund \
+        or a release.",
     )
     .steps(Steps::Above(60.0, 150.0))
     .ask("{{instance}}", chosen(&ORDERS_UNFINISHED_OLDEST).now())
@@ -283,10 +318,19 @@ fn intents() -> Panel {
         Draw::Lines,
         Unit::PerSecond,
         "In doubt",
-        "Payments that the sweeper took up, and what became of them; payments that were looked at again.",
+        "Payments that the sweeper took up, and what became of them; payments that were looked \
+        at again.",
     )
-    .ask_maybe("swept {{outcome}}", sum_by("outcome", &chosen(&PAYMENTS_INTENTS_SWEPT).rate()), NEVER)
-    .ask_maybe("checked {{outcome}}", sum_by("outcome", &chosen(&PAYMENTS_CHECKS).rate()), NEVER)
+    .ask_maybe(
+        "swept {{outcome}}",
+        sum_by("outcome", &chosen(&PAYMENTS_INTENTS_SWEPT).rate()),
+        NEVER,
+    )
+    .ask_maybe(
+        "checked {{outcome}}",
+        sum_by("outcome", &chosen(&PAYMENTS_CHECKS).rate()),
+        NEVER,
+    )
 }
 
 fn audit() -> Panel {
@@ -294,9 +338,13 @@ fn audit() -> Panel {
         Draw::Lines,
         Unit::PerSecond,
         "Audit lines",
-        "Lines of the audit by outcome; they are written after the answer, and dropped rather than waited for.",
+        "Lines of the audit by outcome; they are written after the answer, and dropped rather \
+        than waited for.",
     )
-    .ask("{{outcome}}", sum_by("outcome", &chosen(&ORDERS_AUDIT_LINES).rate()))
+    .ask(
+        "{{outcome}}",
+        sum_by("outcome", &chosen(&ORDERS_AUDIT_LINES).rate()),
+    )
 }
 
 fn expired() -> Panel {
@@ -318,9 +366,19 @@ fn streams() -> Panel {
         Draw::Lines,
         Unit::Count,
         "Watched orders, imported rows",
-        "Event streams at the gateway, watch streams at orders; rows imported a second, by outcome.",
+        "Event streams at the gateway, watch streams at orders; rows imported a second, by \
+        outcome.",
     )
-    .ask("event streams", sum_by("job", &chosen(&GATEWAY_EVENT_STREAMS).now()))
-    .ask("watch streams", sum_by("job", &chosen(&ORDERS_WATCHERS).now()))
-    .ask("rows {{outcome}}", sum_by("outcome", &chosen(&GATEWAY_IMPORT_ROWS).rate()))
+    .ask(
+        "event streams",
+        sum_by("job", &chosen(&GATEWAY_EVENT_STREAMS).now()),
+    )
+    .ask(
+        "watch streams",
+        sum_by("job", &chosen(&ORDERS_WATCHERS).now()),
+    )
+    .ask(
+        "rows {{outcome}}",
+        sum_by("outcome", &chosen(&GATEWAY_IMPORT_ROWS).rate()),
+    )
 }

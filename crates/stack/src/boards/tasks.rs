@@ -61,7 +61,8 @@ fn zeros() -> Vec<Panel> {
         ),
         zero(
             "Dead",
-            "Tasks that wait for what can't come: nothing is left that could wake them. That is a proof.",
+            "Tasks that wait for what can't come: nothing is left that could wake them. That \
+            is a proof.",
             &TASKS_DEAD,
         ),
         zero(
@@ -77,7 +78,8 @@ fn zeros() -> Vec<Panel> {
     ]
 }
 
-fn by_name() -> Panel {
+/// Shown beside memory as well.
+pub(super) fn by_name() -> Panel {
     panel(
         Draw::Lines,
         Unit::Count,
@@ -149,9 +151,13 @@ fn requests() -> Panel {
         Draw::Lines,
         Unit::PerSecond,
         "Requests cancelled",
-        "Requests that ended before their answer, by reason: the caller left, or its deadline came.",
+        "Requests that ended before their answer, by reason: the caller left, or its deadline \
+        came.",
     )
-    .ask("{{job}} {{reason}}", sum_by("job, reason", &chosen(&REQUESTS_CANCELLED).rate()))
+    .ask(
+        "{{job}} {{reason}}",
+        sum_by("job, reason", &chosen(&REQUESTS_CANCELLED).rate()),
+    )
 }
 
 fn detached() -> Panel {
@@ -186,7 +192,8 @@ fn trouble() -> Panel {
         Draw::Lines,
         Unit::PerSecond,
         "Panics, overruns, stalls",
-        "Tasks that panicked; periodic jobs that took longer than their period; polls that kept a worker.",
+        "Tasks that panicked; periodic jobs that took longer than their period; polls that \
+        kept a worker.",
     )
     .ask_maybe(
         "{{job}} {{task}} panics",
@@ -212,7 +219,8 @@ fn runtime() -> Vec<Panel> {
             Draw::Lines,
             Unit::Ratio,
             "Busy workers",
-            "The part of the time in which the workers of a runtime ran tasks. At 1 all of them are busy and work waits.",
+            "The part of the time in which the workers of a runtime ran tasks. At 1 all of \
+            them are busy and work waits.",
         )
         .steps(Steps::Above(0.8, 0.95))
         .ask(
@@ -241,7 +249,8 @@ fn runtime() -> Vec<Panel> {
             Draw::Lines,
             Unit::PerSecond,
             "Workers going to sleep",
-            "A worker without work sleeps until somebody wakes it: few and busy is throughput, many is a quiet service.",
+            "A worker without work sleeps until somebody wakes it: few and busy is throughput, \
+            many is a quiet service.",
         )
         .ask(
             "{{job}} {{runtime}}",

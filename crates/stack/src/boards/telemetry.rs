@@ -3,8 +3,11 @@
 
 use super::absent::NEVER;
 use crate::dash::{Dashboard, Draw, Panel, Row, Source, Steps, Unit, panel};
-use crate::names::{LABEL_SETS_DROPPED, LOG_DROPPED, LOG_SECRETS, PANICS, SPANS_DROPPED};
-use crate::query::{chosen, sum_by};
+use crate::names::{
+    LABEL_SETS_DROPPED, LOG_BUFFER, LOG_BUFFER_MAX, LOG_CUT, LOG_DROPPED, LOG_LINES, LOG_SAMPLED,
+    LOG_SECRETS, PANICS, SPANS_DROPPED,
+};
+use crate::query::{chosen, max_by, sum_by};
 
 /// The dashboard.
 pub(super) fn board() -> Dashboard {
@@ -21,7 +24,7 @@ pub(super) fn board() -> Dashboard {
             },
             Row {
                 title: "Logs",
-                panels: vec![volume(), errors()],
+                panels: vec![written(), left_out(), buffer(), volume(), errors()],
             },
             Row {
                 title: "Traces",
@@ -92,6 +95,47 @@ fn panics() -> Panel {
         "Each is in the log with its place.",
     )
     .ask_maybe("{{job}}", sum_by("job", &chosen(&PANICS).rate()), NEVER)
+}
+
+fn written() -> Panel {
+    panel(
+        Draw::Stacked,
+        Unit::PerSecond,
+        "Lines written",
+        "Log lines a second by service and level, as the services count them.",
+    )
+    .ask(
+        "{{job}} {{level}}",
+        sum_by("job, level", &chosen(&LOG_LINES).rate()),
+    )
+}
+
+fn left_out() -> Panel {
+    panel(
+        Draw::Lines,
+        Unit::PerSecond,
+        "Lines left out, fields cut",
+        "Lines that sampling skipped, because there were many of their kind; fields that were \
+        too long.",
+    )
+    .ask("{{job}} lines", sum_by("job", &chosen(&LOG_SAMPLED).rate()))
+    .ask("{{job}} fields", sum_by("job", &chosen(&LOG_CUT).rate()))
+}
+
+fn buffer() -> Panel {
+    panel(
+        Draw::Lines,
+        Unit::Bytes,
+        "Lines that wait",
+        "Bytes of log lines that stdout hasn't taken yet; what doesn't fit below the dashed \
+        line is dropped.",
+    )
+    .ask("{{job}}", max_by("job", &chosen(&LOG_BUFFER).now()))
+    .limit(
+        "{{job}} bound",
+        max_by("job", &chosen(&LOG_BUFFER_MAX).now()),
+        None,
+    )
 }
 
 fn volume() -> Panel {

@@ -85,6 +85,7 @@ pub(crate) enum Unit {
     RequestsPerSecond,
     Count,
     Ratio,
+    Euros,
     None,
 }
 
@@ -100,6 +101,7 @@ impl Unit {
             Self::RequestsPerSecond => "reqps",
             Self::Count => "short",
             Self::Ratio => "percentunit",
+            Self::Euros => "currencyEUR",
             Self::None => "none",
         }
     }

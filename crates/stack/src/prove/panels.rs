@@ -293,7 +293,8 @@ fn report(asked: &[Asked], faults: &[String], seconds: u64) {
         .sum();
     let with_data = asked.iter().filter(|target| target.has_data).count();
     say(&format!(
-        "dashboards {}: {panels} panels, {} targets, {with_data} with data after {seconds} s, {} excepted, {} faults",
+        "dashboards {}: {panels} panels, {} targets, {with_data} with data after {seconds} s, \
+        {} excepted, {} faults",
         if faults.is_empty() { "ok" } else { "FAILED" },
         asked.len(),
         excepted.count(),

@@ -24,6 +24,7 @@ pub(crate) fn alerts(root: &Path, tools: &Tools) -> Result<bool, Error> {
     let promtool = tools.program("promtool");
     let amtool = tools.program("amtool");
     let routes = deploy.join("alertmanager/alertmanager.yml");
+    let config = deploy.join("prometheus/prometheus.yml");
     let mut good = tried(
         Command::new(&promtool)
             .args(["check", "rules"])
@@ -34,6 +35,13 @@ pub(crate) fn alerts(root: &Path, tools: &Tools) -> Result<bool, Error> {
             .args(["test", "rules"])
             .args(files("tests")?),
     )?;
+    if config.is_file() {
+        good &= tried(
+            Command::new(&promtool)
+                .args(["check", "config"])
+                .arg(&config),
+        )?;
+    }
     good &= tried(Command::new(&amtool).arg("check-config").arg(&routes))?;
     for severity in [Severity::Medium, Severity::High, Severity::Critical] {
         let mut command = Command::new(&amtool);

@@ -43,6 +43,9 @@ pub(super) fn provoke(gateway: u16, admin: u16, round: u32) -> Result<()> {
     )?;
     // No HTTP at all.
     drop(send(gateway, "\u{1}\u{2}\u{3}\r\n\r\n"));
+    for again in 0..3 {
+        order_and_leave(gateway, &format!("Idempotency-Key: stack-{round}-{again}"))?;
+    }
     if let Some(id) = placed
         .split(r#""id":""#)
         .nth(1)
@@ -51,6 +54,12 @@ pub(super) fn provoke(gateway: u16, admin: u16, round: u32) -> Result<()> {
         watch_and_leave(gateway, id)?;
     }
     Ok(())
+}
+
+/// Places an order and doesn't wait for the answer.
+fn order_and_leave(gateway: u16, key: &str) -> Result<()> {
+    let order = post("/v1/orders", "application/json", ORDER, key);
+    connect(gateway)?.write_all(order.as_bytes())
 }
 
 /// Watches an order until something comes, and leaves without a word.

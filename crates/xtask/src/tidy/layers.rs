@@ -63,13 +63,12 @@ const DEMO: &[&str] = &[
 /// Dashboards and rules know the catalogue of every crate that counts.
 const STACK: &[&str] = &[
     "watertight",
-    "watertight-core",
     "watertight-store",
     "inventory",
     "payments",
     "orders",
-    "provider",
     "gateway",
+    "demo",
 ];
 
 /// What watertight-core must not even link.
