@@ -154,10 +154,6 @@ impl ServerStreamingService<String> for Method {
             testkit::let_pass(Duration::from_millis(pause), "a handler that is slow").await;
             Ok("d".to_owned())
         };
-        let rest = futures_util::stream::once(slow).map(move |item| {
-            let _running = &running;
-            item
-        });
         let hang = self.1 == "Stream";
         let end = futures_util::stream::poll_fn(move |_| {
             if hang {
@@ -166,7 +162,12 @@ impl ServerStreamingService<String> for Method {
                 Poll::Ready(None)
             }
         });
-        let stream: BoxStream = Box::pin(items.chain(rest).chain(end));
+        let all = items.chain(futures_util::stream::once(slow)).chain(end);
+        // Owned by the whole stream: a part that has ended is dropped early.
+        let stream: BoxStream = Box::pin(all.map(move |item| {
+            let _running = &running;
+            item
+        }));
         Box::pin(async move { Ok(Response::new(stream)) })
     }
 }
