@@ -19,6 +19,7 @@ mod faults;
 mod fields;
 mod finish;
 mod frames;
+mod head_timer;
 mod life;
 mod link;
 mod listen;

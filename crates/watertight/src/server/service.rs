@@ -18,8 +18,10 @@ use crate::request::Known;
 use crate::series::{HANDLER_PANICS, REQUESTS_REFUSED};
 use crate::{Closed, ConnInfo, Deadline, Run, trace};
 use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::future::RouteFuture;
 use http::{Method, Request, Response, Version, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -72,7 +74,7 @@ impl RequestService {
         &self,
         request: &Request<Incoming>,
         config: &ServerConfig,
-    ) -> (Finish, Option<Answer>) {
+    ) -> (Box<Finish>, Option<Answer>) {
         let wire = is_grpc(request);
         let grpc = wire.unwrap_or(false);
         let own = self.shared.routes.timeouts(request.uri().path());
@@ -107,7 +109,8 @@ impl RequestService {
         let scope = self.shared.requests.for_request(deadline, trace);
         let end = started + in_all.min(FAR);
         let before = self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
-        let finish = Finish {
+        // In a box: it moves from the call to the response and into its body.
+        let finish = Box::new(Finish {
             shared: Arc::clone(&self.shared),
             control: Arc::new(Control::new(scope, started, end, whole)),
             target,
@@ -117,7 +120,7 @@ impl RequestService {
             early: None,
             wasted: None,
             span: RequestSpan::new(root),
-        };
+        });
         if let Target::Grpc(uri) = &finish.target
             && let Some(series) = self.shared.routes.series().known_grpc(uri.path())
         {
@@ -148,7 +151,18 @@ impl hyper::service::Service<Request<Incoming>> for RequestService {
         let grpc = finish.target.is_grpc();
         let idle = config.body_idle_timeout;
         let control = || Arc::clone(&finish.control);
-        let mut request = request.map(|body| Body::new(Upload::new(body, control(), idle, grpc)));
+        let mut request = request.map(|body| {
+            // Most requests over HTTP have none, and need nobody to look after it.
+            if body.is_end_stream() {
+                Body::empty()
+            } else {
+                Body::new(Upload::new(body, control(), idle, grpc))
+            }
+        });
+        if !grpc && !request.body().is_end_stream() {
+            // Where a layer of the router would do so for each request.
+            DefaultBodyLimit::max(config.body_bytes_max).apply(&mut request);
+        }
         request.extensions_mut().insert(Known {
             scope: finish.control.scope.clone(),
             info: Some(self.info),
@@ -181,7 +195,7 @@ pin_project_lite::pin_project! {
         run: Option<Run<RouteFuture<Infallible>>>,
         answer: Option<Answer>,
         // Moves on into the body.
-        finish: Option<Finish>,
+        finish: Option<Box<Finish>>,
     }
 
     impl PinnedDrop for Responding {
@@ -199,7 +213,7 @@ pin_project_lite::pin_project! {
 }
 
 impl Responding {
-    fn now(finish: Finish, answer: Answer) -> Self {
+    fn now(finish: Box<Finish>, answer: Answer) -> Self {
         Self {
             run: None,
             answer: Some(answer),
@@ -254,13 +268,15 @@ impl Future for Responding {
 }
 
 /// Joins the response with the guard, which from here on travels in its body.
-fn respond(mut finish: Finish, outcome: Result<Response<Body>, Answer>) -> Response<ScopedBody> {
+fn respond(
+    mut finish: Box<Finish>,
+    outcome: Result<Response<Body>, Answer>,
+) -> Response<ScopedBody> {
     let status = finish.target.is_grpc().then_some(GRPC_STATUS);
     // One that let us wait, answered or panicked is there, unless it says that it isn't.
     finish.routed |= outcome.is_ok() || matches!(outcome, Err(Answer::Panicked));
-    if outcome
-        .as_ref()
-        .is_ok_and(|response| !response.headers().contains_key(GRPC_STATUS))
+    if let (Some(status), Ok(response)) = (status, &outcome)
+        && !response.headers().contains_key(status)
     {
         finish.learn_method();
     }
