@@ -283,7 +283,7 @@ mod tests {
         let control = Control::new(scope, now, now + Duration::from_secs(60), true);
         server.shared.in_flight.fetch_add(1, Ordering::Relaxed);
         Box::new(Finish {
-            shared: Arc::clone(&server.shared),
+            shared: Arc::new(Arc::clone(&server.shared)),
             control: Arc::new(control),
             target: Target::Grpc(http::Uri::default()),
             routed: false,

@@ -1,7 +1,7 @@
 //! What hyper calls for each request: deadline, scope, routes, answer.
 
 use super::body::ScopedBody;
-use super::budget::{Budget, Refusal, budget};
+use super::budget::{Budget, Refusal};
 use super::control::Control;
 use super::explain::explained;
 use super::faults::Promise;
@@ -9,14 +9,14 @@ use super::finish::{Finish, GRPC_STATUS, HttpTarget, Target};
 use super::life::FAR;
 use super::link::Link;
 use super::respond::Answer;
+use super::seen::Seen;
 use super::spans::RequestSpan;
 use super::upload::Upload;
-use super::wire::is_grpc;
 use super::{ServerConfig, Shared};
 use crate::outcome::Outcome;
 use crate::request::Known;
 use crate::series::{HANDLER_PANICS, REQUESTS_REFUSED};
-use crate::{Closed, ConnInfo, Deadline, Run, trace};
+use crate::{Closed, ConnInfo, Deadline, Run, Scope, trace};
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::future::RouteFuture;
@@ -39,14 +39,15 @@ pub(super) const HEADER_FIELDS_MAX: usize = 100;
 
 /// Why a request can't be taken whatever it asks for: what HTTP demands and
 /// hyper leaves to us.
-fn refused(request: &Request<Incoming>) -> Option<Answer> {
+fn refused(request: &Request<Incoming>, seen: &Seen) -> Option<Answer> {
     let headers = request.headers();
     let http11 = request.version() == Version::HTTP_11;
     // Two hosts are how one of them gets past whoever checks the other.
-    if http11 && headers.get_all(header::HOST).iter().count() != 1 {
+    if http11 && seen.hosts != 1 {
         return Some(Answer::BadHost);
     }
-    let coding = headers.get(header::TRANSFER_ENCODING);
+    let coding = seen.coding.then(|| headers.get(header::TRANSFER_ENCODING));
+    let coding = coding.flatten();
     if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
         return Some(Answer::UnknownCoding);
     }
@@ -59,14 +60,30 @@ fn refused(request: &Request<Incoming>) -> Option<Answer> {
 /// The service of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct RequestService {
-    shared: Arc<Shared>,
+    shared: OfConnection<Shared>,
+    /// Parent of its requests' scopes.
+    requests: Scope,
     link: Arc<Link>,
     info: ConnInfo,
 }
 
+/// What all connections share, by a reference count of this one's own.
+///
+/// Each request takes and gives a reference: were they counted in one place, the
+/// workers would wait for each other's cache lines twice a request. For the same
+/// reason a connection's requests have a parent scope of their own, in whose
+/// books they come and go.
+pub(super) type OfConnection<T> = Arc<Arc<T>>;
+
 impl RequestService {
     pub(super) fn new(shared: Arc<Shared>, link: Arc<Link>, info: ConnInfo) -> Self {
-        Self { shared, link, info }
+        let requests = shared.requests.child(shared.requests.name());
+        Self {
+            shared: Arc::new(shared),
+            requests,
+            link,
+            info,
+        }
     }
 
     /// The guard that sees the request to its end, and why it isn't started, if so.
@@ -75,11 +92,13 @@ impl RequestService {
         request: &Request<Incoming>,
         config: &ServerConfig,
     ) -> (Box<Finish>, Option<Answer>) {
-        let wire = is_grpc(request);
+        let headers = request.headers();
+        let seen = Seen::of(headers);
+        let wire = seen.is_grpc(request);
         let grpc = wire.unwrap_or(false);
         let own = self.shared.routes.timeouts(request.uri().path());
         let route = own.unwrap_or_else(|| config.timeouts());
-        let budget = budget(request.headers(), grpc, route);
+        let budget = seen.budget(headers, grpc, route);
         if self.shared.metrics {
             self.shared.deadlines.note(&budget);
         }
@@ -105,8 +124,8 @@ impl RequestService {
         let started = Instant::now();
         let deadline = Deadline::at(started + left.min(FAR));
         let tracer = self.shared.tracer.as_ref();
-        let (trace, root) = trace::receive(request.headers(), tracer, started.into_std());
-        let scope = self.shared.requests.for_request(deadline, trace);
+        let (trace, root) = trace::receive(seen.caller(headers), tracer, started.into_std());
+        let scope = self.requests.for_request(deadline, trace);
         let end = started + in_all.min(FAR);
         let before = self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
         // In a box: it moves from the call to the response and into its body.
@@ -131,7 +150,7 @@ impl RequestService {
             return (finish, Some(Answer::Overloaded));
         }
         let budget = budget.map_err(Answer::from);
-        let refused = refused(request).or_else(|| wire.and(budget).err());
+        let refused = refused(request, &seen).or_else(|| wire.and(budget).err());
         (finish, refused)
     }
 }
