@@ -8,7 +8,6 @@ use crate::server::tls::ServiceAcceptor;
 use crate::server::{Routes, RustlsAcceptor, Server, ServerConfig, Tls, bind};
 use crate::telemetry::traces::{self, Exporter, Exporting, FLUSH_MAX};
 use crate::{App, ListenerTag, Readiness, Scope, StartError, Stragglers};
-use axum::extract::DefaultBodyLimit;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,10 +63,7 @@ impl App {
         let mut names = self.grpc_names.clone();
         names.push("grpc.health.v1.Health");
         let config = ServerConfig::from(&*chassis);
-        let http = self
-            .http
-            .layer(DefaultBodyLimit::max(config.body_bytes_max));
-        let routes = Routes::new(self.grpc, names, http).with_timeouts(self.timeouts);
+        let routes = Routes::new(self.grpc, names, self.http).with_timeouts(self.timeouts);
         let (tracer, exporter) = traces::set_up(self.name, &chassis).unzip();
         if let Some(tracer) = &tracer {
             trace(&self.scope, tracer, &configured.reloader);

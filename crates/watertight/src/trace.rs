@@ -9,7 +9,7 @@ use watertight_core::{
     ClientSpan, RootSpan, TraceContext, TraceState, Traced, Tracer, current_traced,
 };
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// On answers that report an error: what to quote to whoever runs the service.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
@@ -21,11 +21,10 @@ const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 /// `baggage` is neither read nor passed on: nothing here needs it, and whatever a
 /// stranger puts there would go to every service behind.
 pub(crate) fn receive(
-    headers: &HeaderMap,
+    (caller, state): Caller,
     tracer: Option<&Tracer>,
     started: Instant,
 ) -> (Traced, Option<RootSpan>) {
-    let (caller, state) = caller(headers);
     let span = rand::random();
     // Random bits for a trace are drawn only for those that begin here.
     let trace = caller.map_or_else(rand::random, |_caller| 0);
@@ -39,7 +38,11 @@ pub(crate) fn receive(
     }
 }
 
-fn caller(headers: &HeaderMap) -> (Option<TraceContext>, Option<TraceState>) {
+/// The trace that a caller works for, as its headers tell.
+pub(crate) type Caller = (Option<TraceContext>, Option<TraceState>);
+
+/// What the headers tell of the caller's trace; nothing if they can't be read.
+pub(crate) fn caller(headers: &HeaderMap) -> Caller {
     let mut values = headers.get_all(TRACEPARENT).iter();
     let Some(first) = values.next() else {
         return (None, None);
@@ -106,7 +109,7 @@ mod tests {
     }
 
     fn of(headers: &HeaderMap) -> TraceContext {
-        receive(headers, None, Instant::now()).0.context()
+        receive(caller(headers), None, Instant::now()).0.context()
     }
 
     fn send(headers: &mut HeaderMap) {
@@ -150,7 +153,7 @@ mod tests {
         received.append(TRACESTATE, "a=1".parse().unwrap());
         received.append(TRACESTATE, "b=2".parse().unwrap());
         received.insert("baggage", "user=7".parse().unwrap());
-        let (traced, _) = receive(&received, None, Instant::now());
+        let (traced, _) = receive(caller(&received), None, Instant::now());
         let mut sent = HeaderMap::new();
         Scope::root("test")
             .with_trace(traced)
@@ -159,7 +162,7 @@ mod tests {
         assert_eq!(sent.len(), 2);
         // Without a trace it belongs to nothing.
         received.insert(TRACEPARENT, "00-nonsense".parse().unwrap());
-        let (traced, _) = receive(&received, None, Instant::now());
+        let (traced, _) = receive(caller(&received), None, Instant::now());
         assert_eq!(traced.state(), None);
     }
 }

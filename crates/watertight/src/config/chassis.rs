@@ -108,7 +108,7 @@ crate::settings! {
             .breaks("requests with large cookies or tokens are refused", "each connection may hold that much memory")
             .metric("http_server_request_duration_seconds"),
         /// The largest body of an HTTP request that a handler reads whole; more is refused with 413.
-        pub body_bytes_max: Bytes = default("1MiB").range("1KiB", "1GiB")
+        pub body_bytes_max: Bytes = default("1MiB").range("1KiB", "1GiB").live()
             .breaks("honest requests are refused", "requests_max times this is what bodies may take of memory")
             .metric("http_server_request_duration_seconds"),
         /// Buffer per HTTP/2 stream for what the peer doesn't read.

@@ -3,7 +3,7 @@
 use super::request::Running;
 use super::{ScopeBody, ScopeFuture, ScopeLayer};
 use crate::request::Known;
-use crate::server::{Answer, Budget, Memory, budget, is_grpc};
+use crate::server::{Answer, Budget, Memory, Seen};
 use crate::{Deadline, trace};
 use axum::extract::MatchedPath;
 use bytes::Bytes;
@@ -33,9 +33,11 @@ impl<S> ScopeService<S> {
 
     /// The request's scope, and why it isn't started, if so.
     fn begin<B>(&self, request: &Request<B>) -> (Running, Option<Answer>) {
-        let grpc = is_grpc(request).unwrap_or(false);
+        let headers = request.headers();
+        let seen = Seen::of(headers);
+        let grpc = seen.is_grpc(request).unwrap_or(false);
         let timeouts = self.layer.timeouts;
-        let budget = budget(request.headers(), grpc, timeouts);
+        let budget = seen.budget(headers, grpc, timeouts);
         self.layer.counts.deadlines.note(&budget);
         let Budget { left, asked, .. } = budget.unwrap_or(Budget {
             left: timeouts.default.min(timeouts.max),
@@ -47,11 +49,11 @@ impl<S> ScopeService<S> {
         } else {
             left.max(self.layer.stream_timeout_max)
         };
-        let headers = Deadline::after(left);
+        let until = Deadline::after(left);
         let end = Deadline::after(in_all).instant();
         // Nobody here sees the end of each request for sure, so none is recorded.
-        let (trace, _unrecorded) = trace::receive(request.headers(), None, Instant::now());
-        let scope = self.layer.requests.for_request(headers, trace);
+        let (trace, _unrecorded) = trace::receive(seen.caller(headers), None, Instant::now());
+        let scope = self.layer.requests.for_request(until, trace);
         let table = Arc::clone(&self.layer.counts.series);
         let mut running = Running::new(
             (self.layer.requests.clone(), scope),

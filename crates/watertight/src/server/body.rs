@@ -44,10 +44,10 @@ pin_project_lite::pin_project! {
         // What is left of a frame that was too long.
         rest: Bytes,
         promise: Promise,
-        finish: Finish,
+        finish: Box<Finish>,
         frames: u32,
         // Made when the body first has to wait: most are there at once.
-        waits: Option<Waits>,
+        waits: Option<Box<Waits>>,
     }
 
     impl PinnedDrop for ScopedBody {
@@ -96,7 +96,7 @@ impl Waits {
 }
 
 impl ScopedBody {
-    pub(super) fn new(body: Body, promise: Promise, mut finish: Finish) -> Self {
+    pub(super) fn new(body: Body, promise: Promise, mut finish: Box<Finish>) -> Self {
         // hyper doesn't poll a body that says it is empty.
         finish.complete = body.is_end_stream();
         Self {
@@ -128,7 +128,9 @@ impl ScopedBody {
     fn poll_waits(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
         let this = self.project();
         let finish = this.finish;
-        let waits = this.waits.get_or_insert_with(|| Waits::new(finish));
+        let waits = this
+            .waits
+            .get_or_insert_with(|| Box::new(Waits::new(finish)));
         let end = finish.control.end;
         let (due, over) = if finish.control.is_upload_stalled() {
             let grace = || Instant::now() + STALLED_GRACE;
@@ -273,15 +275,15 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
-    fn finish() -> Finish {
+    fn finish() -> Box<Finish> {
         let scope = Scope::root("test");
         let routes = Routes::http(axum::Router::new());
         let server = Server::new(&scope, ServerConfig::default(), routes);
         let now = Instant::now();
         let control = Control::new(scope, now, now + Duration::from_secs(60), true);
         server.shared.in_flight.fetch_add(1, Ordering::Relaxed);
-        Finish {
-            shared: Arc::clone(&server.shared),
+        Box::new(Finish {
+            shared: Arc::new(Arc::clone(&server.shared)),
             control: Arc::new(control),
             target: Target::Grpc(http::Uri::default()),
             routed: false,
@@ -290,7 +292,7 @@ mod tests {
             early: None,
             wasted: None,
             span: RequestSpan::new(None),
-        }
+        })
     }
 
     #[watertight::test]

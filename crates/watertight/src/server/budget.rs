@@ -9,8 +9,8 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
+pub(super) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+pub(super) const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
 
 /// The time a request gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,17 @@ pub(crate) struct Budget {
     pub(crate) asked: bool,
     /// Whether it asked for more.
     pub(crate) clamped: bool,
+}
+
+impl Budget {
+    /// What one gets that asks for nothing.
+    pub(super) fn unasked(route: RouteTimeouts) -> Self {
+        Self {
+            left: route.default.min(route.max),
+            asked: false,
+            clamped: false,
+        }
+    }
 }
 
 /// Why a request isn't even started.
@@ -47,11 +58,7 @@ pub(crate) fn budget(
     };
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
-        return Ok(Budget {
-            left: route.default.min(route.max),
-            asked: false,
-            clamped: false,
-        });
+        return Ok(Budget::unasked(route));
     };
     if values.next().is_some() {
         return Err(Refusal::Malformed);

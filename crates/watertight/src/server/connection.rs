@@ -3,6 +3,7 @@
 use super::accept::Slot;
 use super::drive::{Drive, Ended};
 use super::frames::FrameBudget;
+use super::head_timer::HeadTimer;
 use super::link::Link;
 use super::service::RequestService;
 use super::sniff::{Prefixed, Protocol, sniff};
@@ -147,7 +148,7 @@ fn http1_builder(config: &ServerConfig) -> http1::Builder {
     let header_bytes_max = usize::try_from(config.header_bytes_max).unwrap_or(usize::MAX);
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::default())
         .header_read_timeout(config.header_timeout)
         .half_close(config.half_close)
         .max_header_size(header_bytes_max)

@@ -5,6 +5,7 @@ use super::control::Control;
 use super::faults::Fault;
 use super::respond::Answer;
 use super::series::UNMATCHED;
+use super::service::OfConnection;
 use super::spans::{Asked, RequestSpan};
 use crate::outcome::Outcome;
 use bytes::Bytes;
@@ -25,7 +26,7 @@ pub(crate) const GRPC_STATUS: &str = "grpc-status";
 /// the request.
 #[derive(Debug)]
 pub(super) struct Finish {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: OfConnection<Shared>,
     pub(super) control: Arc<Control>,
     pub(super) target: Target,
     /// Whether a route was at work, and not the server alone.

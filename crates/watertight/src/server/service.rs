@@ -1,7 +1,7 @@
 //! What hyper calls for each request: deadline, scope, routes, answer.
 
 use super::body::ScopedBody;
-use super::budget::{Budget, Refusal, budget};
+use super::budget::{Budget, Refusal};
 use super::control::Control;
 use super::explain::explained;
 use super::faults::Promise;
@@ -9,17 +9,19 @@ use super::finish::{Finish, GRPC_STATUS, HttpTarget, Target};
 use super::life::FAR;
 use super::link::Link;
 use super::respond::Answer;
+use super::seen::Seen;
 use super::spans::RequestSpan;
 use super::upload::Upload;
-use super::wire::is_grpc;
 use super::{ServerConfig, Shared};
 use crate::outcome::Outcome;
 use crate::request::Known;
 use crate::series::{HANDLER_PANICS, REQUESTS_REFUSED};
-use crate::{Closed, ConnInfo, Deadline, Run, trace};
+use crate::{Closed, ConnInfo, Deadline, Run, Scope, trace};
 use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::future::RouteFuture;
 use http::{Method, Request, Response, Version, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -37,14 +39,15 @@ pub(super) const HEADER_FIELDS_MAX: usize = 100;
 
 /// Why a request can't be taken whatever it asks for: what HTTP demands and
 /// hyper leaves to us.
-fn refused(request: &Request<Incoming>) -> Option<Answer> {
+fn refused(request: &Request<Incoming>, seen: &Seen) -> Option<Answer> {
     let headers = request.headers();
     let http11 = request.version() == Version::HTTP_11;
     // Two hosts are how one of them gets past whoever checks the other.
-    if http11 && headers.get_all(header::HOST).iter().count() != 1 {
+    if http11 && seen.hosts != 1 {
         return Some(Answer::BadHost);
     }
-    let coding = headers.get(header::TRANSFER_ENCODING);
+    let coding = seen.coding.then(|| headers.get(header::TRANSFER_ENCODING));
+    let coding = coding.flatten();
     if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
         return Some(Answer::UnknownCoding);
     }
@@ -57,14 +60,30 @@ fn refused(request: &Request<Incoming>) -> Option<Answer> {
 /// The service of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct RequestService {
-    shared: Arc<Shared>,
+    shared: OfConnection<Shared>,
+    /// Parent of its requests' scopes.
+    requests: Scope,
     link: Arc<Link>,
     info: ConnInfo,
 }
 
+/// What all connections share, by a reference count of this one's own.
+///
+/// Each request takes and gives a reference: were they counted in one place, the
+/// workers would wait for each other's cache lines twice a request. For the same
+/// reason a connection's requests have a parent scope of their own, in whose
+/// books they come and go.
+pub(super) type OfConnection<T> = Arc<Arc<T>>;
+
 impl RequestService {
     pub(super) fn new(shared: Arc<Shared>, link: Arc<Link>, info: ConnInfo) -> Self {
-        Self { shared, link, info }
+        let requests = shared.requests.child(shared.requests.name());
+        Self {
+            shared: Arc::new(shared),
+            requests,
+            link,
+            info,
+        }
     }
 
     /// The guard that sees the request to its end, and why it isn't started, if so.
@@ -72,12 +91,14 @@ impl RequestService {
         &self,
         request: &Request<Incoming>,
         config: &ServerConfig,
-    ) -> (Finish, Option<Answer>) {
-        let wire = is_grpc(request);
+    ) -> (Box<Finish>, Option<Answer>) {
+        let headers = request.headers();
+        let seen = Seen::of(headers);
+        let wire = seen.is_grpc(request);
         let grpc = wire.unwrap_or(false);
         let own = self.shared.routes.timeouts(request.uri().path());
         let route = own.unwrap_or_else(|| config.timeouts());
-        let budget = budget(request.headers(), grpc, route);
+        let budget = seen.budget(headers, grpc, route);
         if self.shared.metrics {
             self.shared.deadlines.note(&budget);
         }
@@ -103,11 +124,12 @@ impl RequestService {
         let started = Instant::now();
         let deadline = Deadline::at(started + left.min(FAR));
         let tracer = self.shared.tracer.as_ref();
-        let (trace, root) = trace::receive(request.headers(), tracer, started.into_std());
-        let scope = self.shared.requests.for_request(deadline, trace);
+        let (trace, root) = trace::receive(seen.caller(headers), tracer, started.into_std());
+        let scope = self.requests.for_request(deadline, trace);
         let end = started + in_all.min(FAR);
         let before = self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
-        let finish = Finish {
+        // In a box: it moves from the call to the response and into its body.
+        let finish = Box::new(Finish {
             shared: Arc::clone(&self.shared),
             control: Arc::new(Control::new(scope, started, end, whole)),
             target,
@@ -117,7 +139,7 @@ impl RequestService {
             early: None,
             wasted: None,
             span: RequestSpan::new(root),
-        };
+        });
         if let Target::Grpc(uri) = &finish.target
             && let Some(series) = self.shared.routes.series().known_grpc(uri.path())
         {
@@ -128,7 +150,7 @@ impl RequestService {
             return (finish, Some(Answer::Overloaded));
         }
         let budget = budget.map_err(Answer::from);
-        let refused = refused(request).or_else(|| wire.and(budget).err());
+        let refused = refused(request, &seen).or_else(|| wire.and(budget).err());
         (finish, refused)
     }
 }
@@ -148,7 +170,18 @@ impl hyper::service::Service<Request<Incoming>> for RequestService {
         let grpc = finish.target.is_grpc();
         let idle = config.body_idle_timeout;
         let control = || Arc::clone(&finish.control);
-        let mut request = request.map(|body| Body::new(Upload::new(body, control(), idle, grpc)));
+        let mut request = request.map(|body| {
+            // Most requests over HTTP have none, and need nobody to look after it.
+            if body.is_end_stream() {
+                Body::empty()
+            } else {
+                Body::new(Upload::new(body, control(), idle, grpc))
+            }
+        });
+        if !grpc && !request.body().is_end_stream() {
+            // Where a layer of the router would do so for each request.
+            DefaultBodyLimit::max(config.body_bytes_max).apply(&mut request);
+        }
         request.extensions_mut().insert(Known {
             scope: finish.control.scope.clone(),
             info: Some(self.info),
@@ -181,7 +214,7 @@ pin_project_lite::pin_project! {
         run: Option<Run<RouteFuture<Infallible>>>,
         answer: Option<Answer>,
         // Moves on into the body.
-        finish: Option<Finish>,
+        finish: Option<Box<Finish>>,
     }
 
     impl PinnedDrop for Responding {
@@ -199,7 +232,7 @@ pin_project_lite::pin_project! {
 }
 
 impl Responding {
-    fn now(finish: Finish, answer: Answer) -> Self {
+    fn now(finish: Box<Finish>, answer: Answer) -> Self {
         Self {
             run: None,
             answer: Some(answer),
@@ -254,13 +287,15 @@ impl Future for Responding {
 }
 
 /// Joins the response with the guard, which from here on travels in its body.
-fn respond(mut finish: Finish, outcome: Result<Response<Body>, Answer>) -> Response<ScopedBody> {
+fn respond(
+    mut finish: Box<Finish>,
+    outcome: Result<Response<Body>, Answer>,
+) -> Response<ScopedBody> {
     let status = finish.target.is_grpc().then_some(GRPC_STATUS);
     // One that let us wait, answered or panicked is there, unless it says that it isn't.
     finish.routed |= outcome.is_ok() || matches!(outcome, Err(Answer::Panicked));
-    if outcome
-        .as_ref()
-        .is_ok_and(|response| !response.headers().contains_key(GRPC_STATUS))
+    if let (Some(status), Ok(response)) = (status, &outcome)
+        && !response.headers().contains_key(status)
     {
         finish.learn_method();
     }
