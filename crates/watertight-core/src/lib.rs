@@ -58,7 +58,7 @@ pub use scope::{CancelReason, Priority, RootId, Scope, ScopeGuard, Straggler, St
 pub use shield::ShieldError;
 pub use task::{SpawnSite, TaskError, TaskHandle, TaskState};
 pub use trace::{
-    Attribute, ClientSpan, EndedAs, FinishedTrace, FinishedTraces, Promotion, RootSpan, Sampling,
-    Span, SpanEvent, SpanId, SpanKind, SpanRecord, TEXT_BYTES_MAX, TraceContext, TraceId,
-    TraceLimits, TraceState, Traced, Tracer, Value,
+    ATTRIBUTES_MAX, Attribute, ClientSpan, EndedAs, FinishedTrace, FinishedTraces, Promotion,
+    RootSpan, Sampling, Span, SpanEvent, SpanId, SpanKind, SpanRecord, TEXT_BYTES_MAX,
+    TraceContext, TraceId, TraceLimits, TraceState, Traced, Tracer, Value,
 };

@@ -167,6 +167,31 @@ fn spans_and_events_are_bounded_and_the_root_has_its_place() {
 }
 
 #[test]
+fn attributes_are_bounded_and_the_rest_is_counted() {
+    let (tracer, mut kept) = tracer(ALL, TraceLimits::default());
+    let (scope, root) = request(&tracer, 1);
+    let mut part = scope.span("part");
+    (0..40).for_each(|n| part.set("n", n));
+    drop(part);
+    scope.event("event", || (0..40).map(|n| ("n", n.into())).collect());
+    root.end(WELL, |record| record.name = "root".into());
+    let mut job = scope.job("job");
+    (0..40).for_each(|n| job.set("n", n));
+    drop(job);
+    let trace = kept.try_next().unwrap();
+    let of = |name| {
+        let span = span(&trace, name);
+        (span.attributes.len(), span.attributes_lost)
+    };
+    assert_eq!((of("part"), of("root")), ((32, 8), (0, 0)));
+    let event = &trace.events[0];
+    assert_eq!((event.attributes.len(), event.attributes_lost), (32, 8));
+    let trace = kept.try_next().unwrap();
+    let job = span(&trace, "job");
+    assert_eq!((job.attributes.len(), job.attributes_lost), (32, 8));
+}
+
+#[test]
 fn all_together_are_bounded_by_their_bytes() {
     let limits = TraceLimits {
         bytes: 8_000,

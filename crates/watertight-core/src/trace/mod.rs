@@ -20,7 +20,9 @@ mod traced;
 mod tracer;
 
 pub use context::{SpanId, TraceContext, TraceId};
-pub use record::{Attribute, SpanEvent, SpanKind, SpanRecord, TEXT_BYTES_MAX, Value};
+pub use record::{
+    ATTRIBUTES_MAX, Attribute, SpanEvent, SpanKind, SpanRecord, TEXT_BYTES_MAX, Value,
+};
 pub use recording::{EndedAs, Promotion, RootSpan};
 pub use sampler::Sampling;
 pub use span::Span;

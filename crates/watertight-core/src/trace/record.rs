@@ -7,6 +7,9 @@ use std::time::Instant;
 /// Bytes of an attribute's text that are kept; the rest is cut off.
 pub const TEXT_BYTES_MAX: usize = 256;
 
+/// Attributes of a span or an event that are kept; the rest is counted.
+pub const ATTRIBUTES_MAX: usize = 32;
+
 /// What an attribute says.
 ///
 /// # Limits
@@ -124,6 +127,17 @@ pub struct SpanRecord {
     pub error: Option<&'static str>,
     /// What else there is to say. Never what a caller sent.
     pub attributes: Vec<Attribute>,
+    /// Attributes that were one too many.
+    pub attributes_lost: u32,
+}
+
+/// Adds one of an open span's own, while there are fewer than [`ATTRIBUTES_MAX`].
+pub(super) fn add(attributes: &mut Vec<Attribute>, lost: &mut u32, attribute: Attribute) {
+    if attributes.len() < ATTRIBUTES_MAX {
+        attributes.push(attribute);
+    } else {
+        *lost = lost.saturating_add(1);
+    }
 }
 
 impl SpanRecord {
@@ -143,6 +157,8 @@ pub struct SpanEvent {
     pub at: Instant,
     /// What else there is to say.
     pub attributes: Vec<Attribute>,
+    /// Attributes that were one too many.
+    pub attributes_lost: u32,
 }
 
 impl SpanEvent {

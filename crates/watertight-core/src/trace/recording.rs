@@ -117,6 +117,7 @@ impl Recording {
             ended: now,
             error: None,
             attributes: Vec::new(),
+            attributes_lost: 0,
         }
     }
 
@@ -204,6 +205,7 @@ impl Recording {
             ended: Instant::now(),
             error: None,
             attributes: Vec::new(),
+            attributes_lost: 0,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Named work under a scope.
 
+use super::record::add;
 use super::recording::{EndedAs, RootSpan};
 use super::traced::{Open, Traced};
 use super::{TraceContext, Tracer, Value};
@@ -24,6 +25,7 @@ enum Kind {
     Job {
         name: &'static str,
         attributes: Vec<(&'static str, Value)>,
+        lost: u32,
         error: Option<&'static str>,
         /// `None` only while it is dropped.
         root: Option<RootSpan>,
@@ -47,15 +49,22 @@ impl Span {
     }
 
     /// Says more about it. Never what a caller sent.
+    ///
+    /// # Limits
+    ///
+    /// 32 times; what is said after that is counted and dropped.
     pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
         match &mut self.kind {
             Kind::Unrecorded => {}
             Kind::Part(open) => {
                 if let Some(record) = open.record() {
-                    record.attributes.push((name, value.into()));
+                    let lost = &mut record.attributes_lost;
+                    add(&mut record.attributes, lost, (name, value.into()));
                 }
             }
-            Kind::Job { attributes, .. } => attributes.push((name, value.into())),
+            Kind::Job {
+                attributes, lost, ..
+            } => add(attributes, lost, (name, value.into())),
         }
     }
 
@@ -79,6 +88,7 @@ impl Drop for Span {
         let Kind::Job {
             name,
             attributes,
+            lost,
             error,
             root,
         } = &mut self.kind
@@ -93,6 +103,7 @@ impl Drop for Span {
         root.end(ended, |record| {
             record.name = (*name).into();
             record.attributes = std::mem::take(attributes);
+            record.attributes_lost = *lost;
             record.error = *error;
         });
     }
@@ -176,6 +187,7 @@ impl Scope {
             Some(root) => Kind::Job {
                 name,
                 attributes: Vec::new(),
+                lost: 0,
                 error: None,
                 root: Some(root),
             },

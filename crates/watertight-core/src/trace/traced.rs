@@ -1,7 +1,7 @@
 //! A scope's place in a trace, and calls made from there.
 
 use super::recording::Recording;
-use super::{SpanEvent, SpanKind, SpanRecord, TraceContext, TraceState, Value};
+use super::{ATTRIBUTES_MAX, SpanEvent, SpanKind, SpanRecord, TraceContext, TraceState, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -98,11 +98,17 @@ impl Traced {
         attributes: impl FnOnce() -> Vec<(&'static str, Value)>,
     ) {
         if let Some(recording) = &self.recording {
+            let mut attributes = attributes();
+            let lost = attributes.len().saturating_sub(ATTRIBUTES_MAX);
+            attributes.truncate(ATTRIBUTES_MAX);
+            // What was asked for may have had room for a thousand.
+            attributes.shrink_to_fit();
             recording.push_event(SpanEvent {
                 span: self.context.span_id(),
                 name,
                 at: Instant::now(),
-                attributes: attributes(),
+                attributes,
+                attributes_lost: u32::try_from(lost).unwrap_or(u32::MAX),
             });
         }
     }

@@ -7,6 +7,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
+use std::time::{Duration, Instant};
 use testkit::LIVENESS;
 use testkit::attack::Flood;
 use testkit::wire::{self, RawClient};
@@ -112,6 +113,24 @@ async fn a_peer_that_goes_on_sending_too_many_header_fields_is_cut_off() {
     };
     testkit::within(LIVENESS, go_on).await;
     crate::common::grown(closed, before).await;
+    edge.no_connections().await;
+    edge.end().await;
+}
+
+/// Cut off at once, it would come back at once.
+#[watertight::test]
+async fn a_flooder_is_held_for_a_second_before_it_is_cut_off() {
+    let edge = Edge::start(ServerConfig::default());
+    let mut client = RawClient::connect(edge.addr, &[]).await.unwrap();
+    let flood: Vec<u8> = (1..40).step_by(2).flat_map(overfull).collect();
+    let began = Instant::now();
+    client.send(&flood).await.unwrap();
+    let ended = async {
+        // However it ends: in order, or by a reset, as bytes were left unread.
+        while let Ok(Some(_frame)) = client.next().await {}
+    };
+    testkit::within(LIVENESS, ended).await;
+    assert!(began.elapsed() >= Duration::from_secs(1));
     edge.no_connections().await;
     edge.end().await;
 }
@@ -258,7 +277,7 @@ async fn a_client_that_gives_up_all_its_calls_is_honest() {
             .body(String::new())
             .unwrap();
         let call = send.send_request(hang);
-        let soon = Deadline::after(std::time::Duration::from_micros(500)).run(call);
+        let soon = Deadline::after(Duration::from_micros(500)).run(call);
         assert!(soon.await.is_err(), "it hangs, and the connection stays");
     }
     edge.freed().await;

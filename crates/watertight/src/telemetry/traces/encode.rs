@@ -126,6 +126,7 @@ fn encoded(record: SpanRecord, anchor: Anchor) -> Span {
         start_time_unix_nano: anchor.nanos(record.started),
         end_time_unix_nano: anchor.nanos(record.ended.max(record.started)),
         attributes,
+        dropped_attributes_count: record.attributes_lost,
         status: record.error.map(|why| Status {
             message: why.to_owned(),
             code: status::StatusCode::Error.into(),
@@ -139,7 +140,7 @@ fn encoded_event(event: &SpanEvent, anchor: Anchor) -> span::Event {
         time_unix_nano: anchor.nanos(event.at),
         name: event.name.to_owned(),
         attributes: event.attributes.iter().cloned().map(attribute).collect(),
-        dropped_attributes_count: 0,
+        dropped_attributes_count: event.attributes_lost,
     }
 }
 
