@@ -52,6 +52,7 @@ pub(crate) fn current_root() -> Option<RootId> {
 
 /// Nothing on a thread that is ending: what is still dropped there has no
 /// ambient scope.
+#[inline]
 fn swap(slot: &mut Option<Scope>) {
     let _ending = CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), slot));
 }
@@ -60,7 +61,7 @@ fn swap(slot: &mut Option<Scope>) {
 ///
 /// The scope is moved, not cloned: a poll costs two thread-local swaps and no
 /// reference counting.
-struct Entered<'a>(&'a mut Slot);
+pub(crate) struct Entered<'a>(&'a mut Slot);
 
 /// Where a future keeps its scope between polls.
 ///
@@ -74,21 +75,27 @@ impl Slot {
     }
 
     /// The scope; `None` only during a poll of the future that owns the slot.
+    #[inline]
     pub(crate) fn get(&self) -> Option<&Scope> {
         self.0.as_ref()
     }
 
-    pub(crate) fn enter<T>(&mut self, f: impl FnOnce() -> T) -> T {
+    /// Puts the scope in place until the guard is dropped.
+    #[inline]
+    pub(crate) fn entered(&mut self) -> Entered<'_> {
         swap(&mut self.0);
-        let entered = Entered(self);
-        let out = f();
-        drop(entered);
-        out
+        Entered(self)
+    }
+
+    pub(crate) fn enter<T>(&mut self, f: impl FnOnce() -> T) -> T {
+        let _entered = self.entered();
+        f()
     }
 }
 
 impl Drop for Entered<'_> {
     // Also on unwinding: a panic must not leave its scope behind on the thread.
+    #[inline]
     fn drop(&mut self) {
         swap(&mut self.0.0);
     }

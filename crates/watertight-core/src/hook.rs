@@ -39,11 +39,13 @@ pub fn set_poll_hook(hook: Box<dyn PollHook>) -> Result<(), Box<dyn PollHook>> {
 }
 
 /// What the hook will see of the task; nothing if there is none.
+#[inline]
 pub(crate) fn view(entry: &Entry, scope: &Scope) -> Option<TaskView> {
     HOOK.get().map(|_hook| TaskView::of(entry, scope))
 }
 
 /// Polls the future of a task.
+#[inline]
 pub(crate) fn poll<F: Future>(
     task: Option<&TaskView>,
     fut: Pin<&mut F>,

@@ -14,6 +14,7 @@ static CLOCK: LazyLock<quanta::Clock> = LazyLock::new(quanta::Clock::new);
 pub(crate) struct Ticks(pub(crate) u64);
 
 impl Ticks {
+    #[inline]
     pub(crate) fn now() -> Self {
         Self(CLOCK.raw())
     }

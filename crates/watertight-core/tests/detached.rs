@@ -248,16 +248,17 @@ async fn nothing_that_was_taken_is_forgotten() {
     let (service, request) = (Scope::root("service"), Scope::root("request"));
     let (detached, desk) = desk(&service, "hands over", (1, 1, Full::Reject));
     desk.go.add_permits(20_000);
-    let mut taken = 0;
-    for id in 0..10_000 {
-        if ask(&detached, &request, id).is_ok() {
-            taken += 1;
-        } else {
-            tokio::task::yield_now().await;
+    let (mut taken, mut asked) = (0, 0);
+    // On a busy machine the workers may not get a processor for a while.
+    until("taken often enough", || {
+        for id in asked..asked + 1_000 {
+            taken += usize::from(ask(&detached, &request, id).is_ok());
         }
-    }
+        asked += 1_000;
+        asked >= 10_000 && taken > 100
+    })
+    .await;
     until("done", || detached.load() == (0, 0)).await;
     assert_eq!(desk.done.lock().unwrap().len(), taken);
-    assert!(taken > 100, "{taken}");
     assert!(service.close(LIVENESS).await.is_empty());
 }

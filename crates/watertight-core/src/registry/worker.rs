@@ -53,6 +53,7 @@ impl Worker {
 
     /// `since` first: who sees the task sees since when, or later. On the way out
     /// it is the other way round, see [`BusyWith`].
+    #[inline]
     fn poll(&self, task: u64, since: u64) {
         self.since.store(since, Ordering::Relaxed);
         self.task.store(task, Ordering::Release);
@@ -67,6 +68,7 @@ pub(crate) struct BusyWith {
 }
 
 /// Marks this thread as polling `entry`.
+#[inline]
 pub(crate) fn busy_with(entry: &Entry, now: Ticks) -> BusyWith {
     let outer = WORKER.try_with(|worker| {
         let worker = worker.as_ref()?;
@@ -84,6 +86,7 @@ pub(crate) fn busy_with(entry: &Entry, now: Ticks) -> BusyWith {
 }
 
 impl Drop for BusyWith {
+    #[inline]
     fn drop(&mut self) {
         let _ending = WORKER.try_with(|worker| {
             let Some(worker) = worker else { return };

@@ -222,8 +222,19 @@ impl Scope {
 
     /// Whether this scope or an ancestor was cancelled.
     #[must_use]
+    #[inline]
     pub fn is_cancelled(&self) -> bool {
-        self.lineage().any(|scope| scope.inner.end.is_set())
+        // By hand and not by `lineage`: it is asked before each poll.
+        let mut scope = self;
+        loop {
+            if scope.inner.end.is_set() {
+                return true;
+            }
+            match &scope.inner.parent {
+                Some(parent) => scope = parent,
+                None => return false,
+            }
+        }
     }
 
     /// Why this scope or its nearest cancelled ancestor was cancelled.
@@ -389,6 +400,10 @@ impl Scope {
 
     /// A task goes: what it did since its scope was cancelled was for nobody.
     pub(crate) fn count_wasted(&self) {
+        // The usual end: nothing else needs to be looked at.
+        if !self.is_cancelled() {
+            return;
+        }
         let (Some(wasted), Some(reason)) = (self.cancelled_for(), self.cancel_reason()) else {
             return;
         };

@@ -66,6 +66,7 @@ impl End {
             .compare_exchange(0, number, Ordering::AcqRel, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(super) fn is_set(&self) -> bool {
         self.reason.load(Ordering::Acquire) != 0
     }

@@ -58,6 +58,7 @@ impl Entry {
     }
 
     /// A poll begins.
+    #[inline]
     pub(crate) fn begin(&self, now: Ticks) {
         let parked = now.0.saturating_sub(self.last.load(Ordering::Relaxed));
         self.site.waited(parked);
@@ -67,6 +68,7 @@ impl Entry {
 
     /// A poll ended without a result. After one with a result nobody asks: the
     /// task goes, and what is told of it says that it runs.
+    #[inline]
     pub(crate) fn spent(&self, now: Ticks) {
         let took = now.0.saturating_sub(self.last.load(Ordering::Relaxed));
         let busy = self.busy.load(Ordering::Relaxed);

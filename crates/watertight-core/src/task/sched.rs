@@ -66,11 +66,13 @@ impl Sched {
     /// task is queued already must be sure that the poll to come sees what he
     /// did before.
     #[must_use]
+    #[inline]
     pub(crate) fn wake(&self) -> bool {
         self.word.fetch_or(WOKEN, Ordering::AcqRel) & STATE == 0
     }
 
     /// The task is about to be polled.
+    #[inline]
     pub(crate) fn begin(&self) {
         // Others change the state at any time, but nobody else the count.
         let polls = self.word.load(Ordering::Relaxed) & !STATE;
@@ -81,6 +83,7 @@ impl Sched {
     /// The poll ended without a result; `true` if the runtime must be woken
     /// now, because a wake-up came meanwhile.
     #[must_use]
+    #[inline]
     pub(crate) fn end(&self) -> bool {
         self.word.fetch_and(!RUNNING, Ordering::AcqRel) & WOKEN != 0
     }

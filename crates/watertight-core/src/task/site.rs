@@ -121,11 +121,16 @@ impl Site {
     }
 
     /// A task went on after having been parked for so many ticks.
+    #[inline]
     pub(crate) fn waited(&self, ticks: u64) {
-        // The division is for the few waits that are long.
-        if ticks < *WAIT_MIN_TICKS {
-            return;
+        if ticks >= *WAIT_MIN_TICKS {
+            self.waited_long(ticks);
         }
+    }
+
+    /// Out of the way of the many waits that are short.
+    #[cold]
+    fn waited_long(&self, ticks: u64) {
         let times = ticks.checked_div(*WAIT_MIN_TICKS).unwrap_or(ticks);
         let class = times.checked_ilog2().unwrap_or(0) as usize;
         self.waits[class.min(CLASSES - 1)].fetch_add(1, Ordering::Relaxed);
