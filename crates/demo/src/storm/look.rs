@@ -29,6 +29,12 @@ const NOT_OF_REQUESTS: [&str; 6] = [
 /// Those of them that end when the shop has nothing to do.
 const JOBS: [&str; 3] = ["saga", "audit", "audit line"];
 
+/// Either end of the connections that payments keeps for its next calls.
+const POOLED: [(Service, &str); 2] = [
+    (Service::Payments, "client connection"),
+    (Service::Provider, "connection"),
+];
+
 /// The tasks of all processes, by process.
 pub(super) type AllTasks = BTreeMap<&'static str, Tasks>;
 
@@ -68,6 +74,15 @@ pub(super) fn names_of_requests(now: &AllTasks, rest: &AllTasks) -> Vec<String> 
 /// Jobs of the services, beyond those at rest.
 pub(super) fn jobs(now: &AllTasks, rest: &AllTasks) -> u64 {
     let of = |_process: &str, name: &str| JOBS.contains(&name);
+    more(now, rest, of).map(|(_, more)| more).sum()
+}
+
+/// Connections that wait for their next call, beyond those at rest.
+pub(super) fn pooled(now: &AllTasks, rest: &AllTasks) -> u64 {
+    let of = |process: &str, name: &str| {
+        let is = |(service, task): &(Service, &str)| service.name() == process && *task == name;
+        POOLED.iter().any(is)
+    };
     more(now, rest, of).map(|(_, more)| more).sum()
 }
 
@@ -242,6 +257,19 @@ mod tests {
         let at_gateway =
             |count| AllTasks::from([("gateway", with(&[("connection", count)])["orders"].clone())]);
         assert_eq!(of_requests(&at_gateway(3), &at_gateway(1)), 2);
+    }
+
+    #[test]
+    fn connections_that_are_kept_for_the_next_call_are_known_at_either_end() {
+        let at = |process, name| AllTasks::from([(process, with(&[(name, 3)])["orders"].clone())]);
+        let none = AllTasks::new();
+        assert_eq!(pooled(&at("payments", "client connection"), &none), 3);
+        assert_eq!(pooled(&at("provider", "connection"), &none), 3);
+        let payments = at("payments", "client connection");
+        assert_eq!(pooled(&payments, &payments), 0, "there at rest");
+        // Those between the services stay, and clients of payments are services.
+        assert_eq!(pooled(&at("orders", "client connection"), &none), 0);
+        assert_eq!(pooled(&at("payments", "connection"), &none), 0);
     }
 
     #[test]

@@ -171,12 +171,15 @@ fn memory(page: &mut String, report: &StormReport) -> fmt::Result {
     writeln!(
         page,
         "\n## Memory, MiB\n\n\
-         Each figure is the smallest of {LOOKS} looks, {} ms apart, at a shop that has nothing to do: before the storm, when {} other\n\
-         requests have been there, and after it. Each look purges the allocator. What fills up to a bound is full or gone by then:\n\
-         HTTP/2 tables of header fields (4,096 bytes in each direction of a connection; `date` fills them, a field a second) are full,\n\
-         page caches of stores (1 MiB for each connection of SQLite) are given back after 250 ms without work, connections to the\n\
-         provider after 5 s. Orders, stock and payments are rows on the disk. Allocated is without what threads keep of freed\n\
-         memory for their next allocations.\n\n\
+         Each figure is the smallest of {LOOKS} looks, {} ms apart, at a shop that has nothing to do. Each look purges the allocator.\n\
+         Before: after {} requests, which were three rushes (clients who leave, clients who wait, orders alone) and this very\n\
+         storm once over. After: after the storm. So the second storm is compared with the first: what each cancelled request\n\
+         leaves behind shows; what fills once, up to a bound or to the busiest moment, doesn't (HTTP/2's tables of header fields,\n\
+         streams and frames; tables of tasks and sockets). Page caches of stores (1 MiB for each connection of SQLite) are given\n\
+         back after 250 ms without work. Payments closes the connections to the provider that it keeps for its next calls 5 to 10 s\n\
+         after the last; the looks begin when they are gone, because 96 of them are 1.2 MiB there and 1.4 at the provider. Orders,\n\
+         stock and payments are rows on the disk. Allocated is without what threads keep of freed memory for their next\n\
+         allocations.\n\n\
          | process | allocated before | allocated after | resident after | resident without cancels |\n|---|---|---|---|---|",
         LOOK_PERIOD.as_millis(),
         report.warm_up

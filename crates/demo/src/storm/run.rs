@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     admin::{Admin, Tasks},
     look::{self, AllTasks, Memory},
-    plan::Visits,
+    plan::{Visit, Visits, Wish},
     runner::{Counts, Runner},
     warm_up::WarmUp,
 };
@@ -34,13 +34,19 @@ pub(super) const LIVE_MAX: Duration = Duration::from_secs(1);
 /// How long jobs may go on after that.
 const JOBS_MAX: Duration = Duration::from_secs(60);
 
+/// Payments keeps connections to the provider for its next calls, and closes them
+/// five to ten seconds after the last (its pool looks every five). A connection takes
+/// some 14 KiB there and 15 at the provider, and 96 of them nearly as much as all else
+/// that payments has, and more than all else that the provider has.
+const POOL_MAX: Duration = Duration::from_secs(30);
+
 /// Between two looks at memory: no part of a second, at which sweeps come.
 pub(super) const LOOK_PERIOD: Duration = Duration::from_millis(430);
 
 /// How often memory is looked at, before the storm and after it; the smallest
 /// figure of each process counts, since sweeps allocate between times too. Six
 /// seconds in all: stores have given their page caches back by then (a quarter of
-/// a second), and payments its connections to the provider (five seconds).
+/// a second).
 pub(super) const LOOKS: usize = 14;
 
 /// Rounds of resolving unknown outcomes, a minute each at most.
@@ -126,17 +132,18 @@ async fn weather(stage: &Stage, load: Load, ran: &mut Ran) -> Result<(), DemoErr
     // Before any client came: whatever more there is later came with them.
     let rest = look::tasks(&admin).await?;
     let mut visits = Visits::new(load.seed);
-    let WarmUp { rush, steady, rps } = load.warm_up;
-    for (visitors, rps) in [(rush, f64::INFINITY), (steady, rps)] {
-        let first = visits.by_ref().take(visitors);
-        send(stage, first, Load { rps, ..load }).await?;
+    for phase in load.warm_up.phases() {
+        let fits = |visit: &Visit| !phase.orders || matches!(visit.wish, Wish::Place(_));
+        let first = visits.by_ref().filter(fits).take(phase.requests);
+        let patient = load.patient || phase.patient;
+        send(stage, first, phase.rps, patient).await?;
     }
     let quiet = |now: &AllTasks| look::of_requests(now, &rest) + look::jobs(now, &rest) == 0;
     look::until(stage, &admin, JOBS_MAX, quiet).await?;
-    ran.before = memory(stage, &admin).await?;
+    ran.before = memory(stage, &admin, &rest).await?;
 
     let begin = Instant::now();
-    ran.counts = send(stage, visits.take(load.requests), load).await?;
+    ran.counts = send(stage, visits.take(load.requests), load.rps, load.patient).await?;
     ran.took = begin.elapsed();
     let gone = |now: &AllTasks| look::of_requests(now, &rest) == 0;
     let (now, settle) = look::until(stage, &admin, LIVE_MAX, gone).await?;
@@ -148,15 +155,18 @@ async fn weather(stage: &Stage, load: Load, ran: &mut Ran) -> Result<(), DemoErr
     ran.orphans = look::sum(&now, |tasks: &Tasks| tasks.orphans);
     ran.dead = look::sum(&now, |tasks| tasks.dead);
     ran.stragglers = look::sum(&now, |tasks| tasks.stragglers);
-    ran.after = memory(stage, &admin).await?;
+    ran.after = memory(stage, &admin, &rest).await?;
     // What is unknown is resolved by repeating it; the provider needn't be slow
     // for that.
     admin.calm().await?;
     verify(stage, ran).await
 }
 
-/// What the processes keep when they have nothing to do.
-async fn memory(stage: &Stage, admin: &Admin) -> Result<Memory, DemoError> {
+/// What the processes keep when they have nothing to do, connections that wait for
+/// their next call not counted: how many those are is a matter of the last seconds.
+async fn memory(stage: &Stage, admin: &Admin, rest: &AllTasks) -> Result<Memory, DemoError> {
+    let gone = |now: &AllTasks| look::pooled(now, rest) == 0;
+    look::until(stage, admin, POOL_MAX, gone).await?;
     let mut least = Memory::default();
     for _ in 0..LOOKS {
         look::rest(stage, LOOK_PERIOD).await?;
@@ -168,13 +178,14 @@ async fn memory(stage: &Stage, admin: &Admin) -> Result<Memory, DemoError> {
 /// Sends clients until the last one is gone.
 async fn send(
     stage: &Stage,
-    visits: impl Iterator<Item = super::plan::Visit>,
-    load: Load,
+    visits: impl Iterator<Item = Visit>,
+    rps: f64,
+    patient: bool,
 ) -> Result<Counts, DemoError> {
     let session = Arc::clone(&stage.session);
-    let runner = Runner::new(session, stage.supervisor.plan(), load.patient)?;
+    let runner = Runner::new(session, stage.supervisor.plan(), patient)?;
     let runner = Arc::new(runner);
-    runner.run(&stage.scope, visits, load.rps).await;
+    runner.run(&stage.scope, visits, rps).await;
     Ok(runner.counts())
 }
 

@@ -19,7 +19,9 @@ const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout")
 /// Idle connections kept per host; more are closed.
 const IDLE_MAX: usize = 32;
 /// Below the idle timeout of any sensible server (ours: 10 s), so that the
-/// pool seldom hands out a connection that is just being closed.
+/// pool seldom hands out a connection that is just being closed. The pool looks
+/// for older ones as often as this, so they are closed when they are twice as old
+/// at the latest. One that waits takes some 14 KiB.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest response body; a longer one is an error.
 const BODY_MAX: usize = 1024 * 1024;
@@ -34,8 +36,9 @@ const BODY_MAX: usize = 1024 * 1024;
 ///
 /// # Limits
 ///
-/// 32 idle connections per host for 5 s; response bodies up to 1 MiB. The
-/// number of calls in flight is the caller's to bound.
+/// 32 idle connections per host, used again for 5 s and closed after 10 s at the
+/// latest; response bodies up to 1 MiB. The number of calls in flight is the
+/// caller's to bound.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     name: &'static str,

@@ -161,6 +161,8 @@ fn http2_builder(config: &ServerConfig, exec: StreamExec) -> http2::Builder<Stre
     let mut builder = http2::Builder::new(exec);
     builder
         .timer(TokioTimer::new())
+        // Only those of HTTP have one; see `date`.
+        .auto_date_header(false)
         .max_concurrent_streams(config.streams_max)
         .max_local_error_reset_streams(config.error_resets_max)
         .max_pending_accept_reset_streams(config.pending_resets_max)

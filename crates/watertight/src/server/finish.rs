@@ -56,6 +56,8 @@ pub(super) struct HttpTarget {
     pub(super) method: Method,
     /// Whether the path belongs to a gRPC service.
     pub(super) grpc_path: bool,
+    /// Whether the server says when it answered; over HTTP/1 hyper does.
+    pub(super) dated: bool,
 }
 
 impl Target {
@@ -69,6 +71,11 @@ impl Target {
             Self::Grpc(_) => None,
             Self::Http(http) => Some(&http.method),
         }
+    }
+
+    /// Whether the answer needs a date from us.
+    pub(super) fn is_dated(&self) -> bool {
+        matches!(self, Self::Http(http) if http.dated)
     }
 
     pub(super) fn is_head(&self) -> bool {

@@ -13,6 +13,7 @@ mod caps;
 mod config;
 mod connection;
 mod control;
+mod date;
 mod drive;
 mod explain;
 mod faults;

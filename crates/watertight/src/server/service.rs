@@ -3,6 +3,7 @@
 use super::body::ScopedBody;
 use super::budget::{Budget, Refusal};
 use super::control::Control;
+use super::date;
 use super::explain::explained;
 use super::faults::Promise;
 use super::finish::{Finish, GRPC_STATUS, HttpTarget, Target};
@@ -119,6 +120,7 @@ impl RequestService {
             Target::Http(HttpTarget {
                 method: request.method().clone(),
                 grpc_path: self.shared.routes.has_grpc_service(request.uri().path()),
+                dated: request.version() == Version::HTTP_2,
             })
         };
         let started = Instant::now();
@@ -309,8 +311,11 @@ fn respond(
             }
         }
     });
-    let (response, promise) =
+    let (mut response, promise) =
         checked.unwrap_or_else(|answer| (refuse(&finish, answer), Promise::default()));
+    if finish.target.is_dated() {
+        date::add(response.headers_mut());
+    }
     finish.note_headers(&response);
     finish.control.set_answered();
     finish.span.answered();

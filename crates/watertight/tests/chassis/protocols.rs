@@ -54,6 +54,7 @@ async fn http1_http2_and_grpc_share_one_port() {
         answer.starts_with("HTTP/1.1 200") && answer.ends_with("HTTP/1.1"),
         "{answer}"
     );
+    assert_eq!(answer.matches("\r\ndate: ").count(), 1, "{answer}");
 
     let tcp = tokio::net::TcpStream::connect(running.addr())
         .await
@@ -68,6 +69,7 @@ async fn http1_http2_and_grpc_share_one_port() {
         .unwrap();
     let response = send.send_request(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
+    assert!(response.headers().contains_key("date"));
     assert_eq!(
         response.into_body().collect().await.unwrap().to_bytes(),
         "HTTP/2.0"
@@ -75,7 +77,20 @@ async fn http1_http2_and_grpc_share_one_port() {
     drop((send, drive));
 
     let channel = GrpcChannel::connect_lazy("echo", &running.url()).unwrap();
-    assert_eq!(call(channel, "Say", "hi".into()).await.unwrap(), "hi");
+    assert_eq!(
+        call(channel.clone(), "Say", "hi".into()).await.unwrap(),
+        "hi"
+    );
+    // It would fill a table of header fields on each connection.
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<String, String>::default();
+    let path = "/test.Echo/Say".parse().unwrap();
+    let answer = client
+        .unary(tonic::Request::new("hi".to_owned()), path, codec)
+        .await
+        .unwrap();
+    assert!(answer.metadata().get("date").is_none());
     assert!(running.shutdown().await.is_empty());
 }
 
