@@ -89,9 +89,12 @@ pub(crate) fn name(headers: &mut HeaderMap, trace: TraceContext) {
     }
 }
 
-/// Hexadecimal digits and dashes are always a legal value.
+/// Hexadecimal digits and dashes are always a legal value. Each is sent once, so
+/// HTTP/2's tables of header fields, which save what comes again, aren't for it.
 fn value(value: &impl Display) -> Option<HeaderValue> {
-    HeaderValue::try_from(value.to_string()).ok()
+    let mut value = HeaderValue::try_from(value.to_string()).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 #[cfg(test)]
@@ -142,6 +145,7 @@ mod tests {
         scope.enter(|| send(&mut sent));
         let value = sent[TRACEPARENT].to_str().unwrap();
         assert_eq!(&value[..35], &CALLER[..35]);
+        assert!(sent[TRACEPARENT].is_sensitive(), "no table keeps it");
         let mut own = headers(&[CALLER]);
         scope.enter(|| send(&mut own));
         assert_eq!(own[TRACEPARENT], CALLER);

@@ -266,9 +266,11 @@ impl Service<Request<Body>> for GrpcChannel {
             let Some(left) = deadline.left() else {
                 return Box::pin(std::future::ready(Err(nothing_left())));
             };
-            if let Ok(value) =
+            if let Ok(mut value) =
                 HeaderValue::try_from(format_grpc_timeout(self.shared.margin.off(left)))
             {
+                // Seldom the same twice: HTTP/2's tables needn't keep it for the next call.
+                value.set_sensitive(true);
                 request.headers_mut().insert(GRPC_TIMEOUT, value);
             }
         }
