@@ -10,7 +10,6 @@ use super::{
 use crate::{
     bench::{figures::Spread, page::show},
     load::Sample,
-    system::Machine,
 };
 
 /// The whole page.
@@ -34,29 +33,15 @@ fn write_page(page: &mut String, costs: &Costs) -> std::fmt::Result {
 }
 
 fn head(page: &mut String, costs: &Costs) -> std::fmt::Result {
-    let Machine {
-        cores,
-        cpu,
-        memory_gib,
-        system,
-        build,
-        ..
-    } = &costs.machine;
-    let unknown = || "unknown".to_owned();
     writeln!(
         page,
         "# Telemetry, measured\n\n\
          `cargo xtask bench telemetry`: {} pairs of {} s, the two of a pair in turn (A B, B A, …).\n\
-         Machine: {} cores, {}, {} GiB, {}; {build} build; load generator, collector and server on the same box.\n\
+         Machine: {}; load generator, collector and server on the same box.\n\
          Shown: median (lowest to highest); differences and ratios are of the two in a pair.\n\n\
          Every server is a whole service in a process of its own, made afresh for each pair. CPU is what the kernel counts\n\
          for all its threads, the ones that send, scrape and write included; generator and collector are other processes.",
-        costs.runs,
-        costs.seconds,
-        cores.map_or_else(unknown, |cores| cores.to_string()),
-        cpu.clone().unwrap_or_else(unknown),
-        memory_gib.map_or_else(unknown, |gib| gib.to_string()),
-        system.clone().unwrap_or_else(unknown),
+        costs.runs, costs.seconds, costs.machine,
     )
 }
 
@@ -105,7 +90,7 @@ fn did(page: &mut String, all: &[Part]) -> std::fmt::Result {
         "\n## What was done for it\n\n\
          As the servers' own metrics say at the end of a pair, all pairs together, warming up included: the side with the\n\
          part on. The run fails if what is on shows nothing, or what is off anything.\n\n\
-         | part | load | requests counted | traces sent | traces dropped | lines logged | of them thinned out | dropped |\n\
+         | part | load | requests counted | traces sent | traces dropped | lines thinned out | lines made | of them dropped |\n\
          |---|---|---|---|---|---|---|---|"
     )?;
     for (part, Under { comparison, did }) in under(all) {
@@ -119,7 +104,7 @@ fn did(page: &mut String, all: &[Part]) -> std::fmt::Result {
         } = did;
         writeln!(
             page,
-            "| {} | {} | {counted} | {traces} | {traces_dropped} | {lines} | {lines_sampled} | {lines_dropped} |",
+            "| {} | {} | {counted} | {traces} | {traces_dropped} | {lines_sampled} | {lines} | {lines_dropped} |",
             part.what, comparison.load,
         )?;
     }
@@ -138,7 +123,7 @@ fn pipe(page: &mut String, costs: &Costs) -> std::fmt::Result {
          Stdout is a pipe; handlers log ten lines for each of 2,000 requests a second, and none is thinned out. *Blocked*:\n\
          nobody reads the pipe. *Read*: somebody does. {} pairs of {} s in turn, each server made afresh. Growth is from the\n\
          resident memory after one request to the highest that there was. Aim: ≤ 8 MiB, and requests don't wait.\n\n\
-         | stdout | lines/s | lines logged | dropped | RSS growth at the peak, MiB | p50, µs | p99, µs | longest, ms | errors |\n\
+         | stdout | lines/s | lines made | of them dropped | RSS growth at the peak, MiB | p50, µs | p99, µs | longest, ms | errors |\n\
          |---|---|---|---|---|---|---|---|---|",
         costs.pipe.len(),
         costs.pipe_seconds,
