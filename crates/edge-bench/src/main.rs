@@ -1,7 +1,7 @@
 //! Measures the edge: against bare axum and bare tonic, idle, and under attack.
 //!
-//! `edge-bench run` starts everything else of this program as processes of
-//! their own: servers, load generators, idle crowds, attackers.
+//! `edge-bench run` and `edge-bench telemetry` start everything else of this
+//! program as processes of their own: servers, load generators, idle crowds, attackers.
 
 #![expect(
     clippy::print_stdout,
@@ -32,6 +32,8 @@ use clap::Parser as _;
 enum Cli {
     /// Measures everything and writes the page
     Run(bench::RunArgs),
+    /// Measures what telemetry costs and writes the page
+    Telemetry(bench::TelemetryArgs),
     /// Tells servers to end while clients hold on
     Shutdown(shutdown::ShutdownArgs),
     /// Serves until killed
@@ -52,6 +54,7 @@ impl Cli {
     fn run(self) -> Result<ExitCode, error::Error> {
         match self {
             Self::Run(args) => bench::run(&args)?,
+            Self::Telemetry(args) => bench::telemetry(&args)?,
             Self::Shutdown(args) => return shutdown::shutdown(&args),
             Self::Serve(args) => return serve::serve(args),
             Self::Load(args) => tell(&load::load(&args)?),
@@ -72,7 +75,7 @@ fn tell(figures: &impl serde::Serialize) {
 fn main() -> ExitCode {
     system::raise_open_files();
     let cli = Cli::parse();
-    if !matches!(cli, Cli::Run(_) | Cli::Shutdown(_)) {
+    if !matches!(cli, Cli::Run(_) | Cli::Telemetry(_) | Cli::Shutdown(_)) {
         process::end_with_parent();
     }
     match cli.run() {

@@ -127,11 +127,27 @@ pub(crate) async fn ask<T: DeserializeOwned>(
     Ok(answer)
 }
 
+/// Where a server's log goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// To whoever watches; our own stdout is for figures.
+    Shown,
+    /// Nowhere, at once.
+    Discarded,
+    /// Into a pipe, see [`Server::log`].
+    Piped,
+}
+
 /// A server; killed on drop.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
+    /// Only the chassis has one.
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) pid: u32,
+    /// The end of the pipe that its log goes into, if it does; while nobody
+    /// reads it, the server's stdout is blocked.
+    pub(crate) log: Option<ChildStdout>,
     child: Child,
     _dir: TempDir,
 }
@@ -147,7 +163,30 @@ impl Server {
     ///
     /// Dropped, it is killed.
     pub(crate) async fn start(kind: Kind, flags: &[String]) -> Result<Self, Error> {
-        let what = format!("serve {} {}", kind.name(), flags.join(" "));
+        Self::start_with(kind, &[], flags, Log::Shown).await
+    }
+
+    /// The same, with words for `edge-bench serve` itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::start`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is killed.
+    pub(crate) async fn start_with(
+        kind: Kind,
+        own: &[String],
+        flags: &[String],
+        log: Log,
+    ) -> Result<Self, Error> {
+        let what = format!(
+            "serve {} {} -- {}",
+            kind.name(),
+            own.join(" "),
+            flags.join(" ")
+        );
         let failed = |source| Error::Start {
             what: what.clone(),
             source,
@@ -155,20 +194,25 @@ impl Server {
         let dir = tempfile::tempdir().map_err(failed)?;
         let ready = dir.path().join("ready.json");
         let mut words: Vec<OsString> = vec!["serve".into(), kind.name().into()];
-        words.extend(["--ready-file".into(), ready.clone().into(), "--".into()]);
+        words.extend(["--ready-file".into(), ready.clone().into()]);
+        words.extend(own.iter().map(Into::into));
+        words.push("--".into());
         words.extend(flags.iter().map(Into::into));
         let mut child = command()
             .map_err(failed)?
             .args(words)
             .stdin(Stdio::null())
-            // Its log is for whoever watches; our own stdout is for figures.
-            .stdout(std::io::stderr())
+            .stdout(match log {
+                Log::Shown => std::io::stderr().into(),
+                Log::Discarded => Stdio::null(),
+                Log::Piped => Stdio::piped(),
+            })
             .spawn()
             .map_err(failed)?;
         let begin = Instant::now();
-        let addr = loop {
-            if let Some(addr) = listens(&ready) {
-                break addr;
+        let (addr, admin) = loop {
+            if let Some(addrs) = listens(&ready) {
+                break addrs;
             }
             let ended = child.try_wait().map_err(failed)?;
             if ended.is_some() || begin.elapsed() > READY_MAX {
@@ -179,6 +223,8 @@ impl Server {
         };
         Ok(Self {
             addr,
+            admin,
+            log: child.stdout.take(),
             pid: child.id().unwrap_or_default(),
             child,
             _dir: dir,
@@ -226,10 +272,12 @@ impl Server {
     }
 }
 
-fn listens(ready: &std::path::Path) -> Option<SocketAddr> {
+/// Where it listens, and its admin port.
+fn listens(ready: &std::path::Path) -> Option<(SocketAddr, Option<SocketAddr>)> {
     let text = std::fs::read_to_string(ready).ok()?;
     let ready: serde_json::Value = serde_json::from_str(&text).ok()?;
-    ready.get("listen")?.as_str()?.parse().ok()
+    let addr = |name| ready.get(name)?.as_str()?.parse().ok();
+    Some((addr("listen")?, addr("admin")))
 }
 
 fn command() -> std::io::Result<Command> {

@@ -113,6 +113,21 @@ impl Machine {
     }
 }
 
+impl std::fmt::Display for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let unknown = || "unknown".to_owned();
+        write!(
+            f,
+            "{} cores, {}, {} GiB, {}; {} build",
+            self.cores.map_or_else(unknown, |cores| cores.to_string()),
+            self.cpu.clone().unwrap_or_else(unknown),
+            self.memory_gib.map_or_else(unknown, |gib| gib.to_string()),
+            self.system.clone().unwrap_or_else(unknown),
+            self.build,
+        )
+    }
+}
+
 fn field(file: &str, name: &str) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;

@@ -1,4 +1,4 @@
-//! Every part of the bench, for a moment: the figures mean nothing, but all are there.
+//! Every part of the benches, for a moment: the figures mean nothing, but all are there.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
@@ -103,4 +103,52 @@ fn attacks_over_http2_are_complete() {
         "rapid-reset,malformed-reset,header-bomb,continuation,ping,settings,priority,window-update,shut-window",
         9,
     );
+}
+
+#[test]
+fn telemetry_is_on_and_off_and_complete() {
+    let dir = testkit::temp_dir();
+    let out = dir.path().join("telemetry.md");
+    let output = Command::new(env!("CARGO_BIN_EXE_edge-bench"))
+        .args(["telemetry", "--json", "--runs=1", "--seconds=0.3"])
+        .args(["--pipe-runs=1", "--pipe-seconds=1", "--out"])
+        .arg(&out)
+        .output()
+        .unwrap();
+    // It fails by itself if what is on shows nothing, or what is off anything.
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let page = std::fs::read_to_string(&out).unwrap();
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names = [
+        "nothing",
+        "metrics",
+        "traces",
+        "logs",
+        "logs, every line",
+        "all",
+    ];
+    for (switched, name) in part(&figures, "parts", 6).iter().zip(names) {
+        assert_eq!(switched["what"], name);
+        for under in part(switched, "under", 2) {
+            for pair in part(&under["comparison"], "pairs", 1) {
+                pair.as_array().unwrap().iter().for_each(answered);
+            }
+        }
+    }
+    let pair = &part(&figures, "pipe", 1)[0];
+    for (which, blocked) in [(0, true), (1, false)] {
+        let one = &pair[which];
+        answered(&one["sample"]);
+        assert_eq!(one["blocked"], blocked);
+        assert!(one["lines_made"].as_f64().unwrap() > 0.0, "{one}");
+        assert!(one["peak_bytes"].as_u64() >= one["before_bytes"].as_u64());
+    }
+    // A MiB of buffer and the pipe hold no more, at a hundred bytes a line.
+    let number = |name: &str| pair[0][name].as_f64().unwrap();
+    let kept = number("lines_made") - number("lines_dropped");
+    assert!(kept < 12_000.0, "the pipe was read: {pair}");
+    for title in ["# Telemetry", "## Each part", "## What was", "## A log"] {
+        assert!(page.contains(title), "{title} is missing in\n{page}");
+    }
 }

@@ -43,6 +43,8 @@ pub struct App {
     pub(crate) jobs: Vec<Job>,
     pub(crate) readiness: Readiness,
     pub(crate) hooks: Vec<(&'static str, Hook)>,
+    /// Whether requests are counted and timed.
+    pub(crate) counted: bool,
 }
 
 impl App {
@@ -71,6 +73,7 @@ impl App {
             jobs: Vec::new(),
             readiness: Readiness::default(),
             hooks: Vec::new(),
+            counted: true,
         }
     }
 
@@ -246,6 +249,14 @@ impl App {
         Fut: Future<Output = ()> + Send + 'static,
     {
         self.hooks.push((name, Box::new(move || Box::pin(f()))));
+        self
+    }
+
+    /// Serves without counting and timing requests, to measure what that costs.
+    /// No setting: a service that nobody can see is not to be had by mistake.
+    #[doc(hidden)]
+    pub fn uncounted(mut self) -> Self {
+        self.counted = false;
         self
     }
 

@@ -62,7 +62,10 @@ impl App {
         self = self.add_reflection()?;
         let mut names = self.grpc_names.clone();
         names.push("grpc.health.v1.Health");
-        let config = ServerConfig::from(&*chassis);
+        let config = ServerConfig {
+            metrics: self.counted,
+            ..ServerConfig::from(&*chassis)
+        };
         let routes = Routes::new(self.grpc, names, self.http).with_timeouts(self.timeouts);
         let (tracer, exporter) = traces::set_up(self.name, &chassis).unzip();
         if let Some(tracer) = &tracer {

@@ -16,6 +16,9 @@ const SHOP_RESULTS: &str = "docs/results/shop.md";
 /// And the edge's.
 const EDGE_RESULTS: &str = "docs/results/edge.md";
 
+/// And those of telemetry.
+const TELEMETRY_RESULTS: &str = "docs/results/telemetry.md";
+
 /// A cold release build of the chassis and all below it.
 const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
 
@@ -50,13 +53,23 @@ pub(crate) fn edge(workspace: &Workspace, word: &str, flags: Vec<OsString>) -> E
     }
 }
 
-/// Figures of some parts only don't replace the page of all.
+/// The caller's flags, with the usual place for the results of all parts.
 pub(crate) fn edge_flags(flags: Vec<OsString>) -> Vec<OsString> {
+    of_all(flags, EDGE_RESULTS)
+}
+
+/// The same.
+pub(crate) fn telemetry_flags(flags: Vec<OsString>) -> Vec<OsString> {
+    of_all(flags, TELEMETRY_RESULTS)
+}
+
+/// Figures of some parts only don't replace the page of all.
+fn of_all(flags: Vec<OsString>, out: &str) -> Vec<OsString> {
     let is_part = |flag: &OsString| flag.to_string_lossy().starts_with("--only");
     if flags.iter().any(is_part) {
         return flags;
     }
-    with_out(flags, EDGE_RESULTS)
+    with_out(flags, out)
 }
 
 fn with_out(mut flags: Vec<OsString>, out: &str) -> Vec<OsString> {
@@ -135,5 +148,6 @@ mod tests {
         assert_eq!(shop_flags(vec!["--out=x".into()]), ["--out=x"]);
         assert_eq!(edge_flags(vec![]), ["--out", EDGE_RESULTS]);
         assert_eq!(edge_flags(vec!["--only=http".into()]), ["--only=http"]);
+        assert_eq!(telemetry_flags(vec![]), ["--out", TELEMETRY_RESULTS]);
     }
 }

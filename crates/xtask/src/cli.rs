@@ -113,6 +113,14 @@ enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<OsString>,
     },
+    /// Measures what metrics, traces and logs cost, and a log that nobody reads.
+    ///
+    /// All flags go to `edge-bench telemetry`.
+    Telemetry {
+        /// Flags of `edge-bench telemetry`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
     /// Measures what a scope, a task, a poll and a snapshot cost beside tokio's own.
     Scope {
         /// Where the figures go.
@@ -161,6 +169,13 @@ impl Cli {
             Command::Bench {
                 what: Bench::Edge { flags },
             } => Err(bench::edge(&workspace, "run", bench::edge_flags(flags))),
+            Command::Bench {
+                what: Bench::Telemetry { flags },
+            } => Err(bench::edge(
+                &workspace,
+                "telemetry",
+                bench::telemetry_flags(flags),
+            )),
             Command::Bench {
                 what: Bench::Scope { out },
             } => scope::bench(&workspace, &out),

@@ -90,7 +90,7 @@ async fn one(args: &RunArgs, name: Name, kind: Kind) -> Result<(Attack, Server),
     let shape = name.shape();
     let protocol = match shape.bare {
         Kind::Axum => Protocol::Http,
-        Kind::Tonic | Kind::Edge => Protocol::Grpc,
+        Kind::Tonic | Kind::Edge | Kind::Sink => Protocol::Grpc,
     };
     // Limits as they are by default: they are what is tried.
     let server = Server::start(kind, &[]).await?;

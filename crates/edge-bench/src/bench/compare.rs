@@ -12,20 +12,20 @@ use crate::{
 
 /// A load by hand-made requests.
 #[derive(Clone, Copy, Debug)]
-struct Load {
-    protocol: Protocol,
+pub(super) struct Load {
+    pub(super) protocol: Protocol,
     connections: usize,
     streams: usize,
 }
 
 /// Enough to keep both cores busy, then too little for that.
-const HTTP: [Load; 3] = [
+pub(super) const HTTP: [Load; 3] = [
     load(Protocol::Http, 64, 1),
     load(Protocol::Http, 16, 1),
     load(Protocol::Http, 1, 1),
 ];
 
-const GRPC: [Load; 3] = [
+pub(super) const GRPC: [Load; 3] = [
     load(Protocol::Grpc, 8, 16),
     load(Protocol::Grpc, 16, 1),
     load(Protocol::Grpc, 1, 1),
@@ -135,7 +135,7 @@ where
     Ok(comparison)
 }
 
-async fn measure(seconds: f64, load: Load, server: &Server) -> Result<Sample, Error> {
+pub(super) async fn measure(seconds: f64, load: Load, server: &Server) -> Result<Sample, Error> {
     let words = [
         "load".to_owned(),
         load.protocol.name().to_owned(),

@@ -37,6 +37,11 @@ impl Comparison {
     pub(crate) fn ratio(&self, value: fn(&Sample) -> f64) -> Option<Spread> {
         Spread::of(self.pairs.iter().map(|[a, b]| value(a) / value(b)))
     }
+
+    /// What the first has more than the second, pair by pair.
+    pub(crate) fn difference(&self, value: fn(&Sample) -> f64) -> Option<Spread> {
+        Spread::of(self.pairs.iter().map(|[a, b]| value(a) - value(b)))
+    }
 }
 
 /// Memory of connections on which nothing happens.

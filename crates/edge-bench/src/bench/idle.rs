@@ -158,7 +158,7 @@ pub(super) fn flags(kind: Kind, connections: usize) -> Vec<String> {
             format!("--connections-max={}", connections + 100),
             "--header-timeout=5m".to_owned(),
         ],
-        Kind::Axum | Kind::Tonic => Vec::new(),
+        Kind::Axum | Kind::Tonic | Kind::Sink => Vec::new(),
     }
 }
 

@@ -6,10 +6,13 @@ mod figures;
 mod idle;
 mod page;
 mod tables;
+mod telemetry;
 
 use std::path::{Path, PathBuf};
 
 use figures::{Comparison, Figures};
+
+pub(crate) use telemetry::{TelemetryArgs, telemetry};
 
 use crate::{error::Error, system::Machine};
 
@@ -83,17 +86,27 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Error> {
         .build()
         .map_err(Error::Runtime)?;
     let figures = runtime.block_on(measure(args))?;
-    let page = page::page(&figures);
-    let json = serde_json::to_string(&figures).unwrap_or_default();
-    if let Some(out) = &args.out {
-        write(out, &page)?;
+    publish(
+        &figures,
+        &page::page(&figures),
+        args.out.as_deref(),
+        args.json,
+    )
+}
+
+/// The page and the figures, to where they are wanted.
+fn publish(
+    figures: &impl serde::Serialize,
+    page: &str,
+    out: Option<&Path>,
+    as_json: bool,
+) -> Result<(), Error> {
+    let json = serde_json::to_string(figures).unwrap_or_default();
+    if let Some(out) = out {
+        write(out, page)?;
         write(&out.with_extension("json"), &(json.clone() + "\n"))?;
     }
-    if args.json {
-        println!("{json}");
-    } else {
-        println!("{page}");
-    }
+    println!("{}", if as_json { &json } else { page });
     Ok(())
 }
 

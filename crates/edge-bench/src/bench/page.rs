@@ -6,7 +6,6 @@ use super::{
     figures::{Attack, Comparison, Figures, Idle, Spread},
     tables,
 };
-use crate::system::Machine;
 
 /// The whole page.
 pub(super) fn page(figures: &Figures) -> String {
@@ -46,33 +45,19 @@ fn write_page(page: &mut String, figures: &Figures) -> std::fmt::Result {
 }
 
 fn head(page: &mut String, figures: &Figures) -> std::fmt::Result {
-    let Machine {
-        cores,
-        cpu,
-        memory_gib,
-        system,
-        build,
-        ..
-    } = &figures.machine;
-    let unknown = || "unknown".to_owned();
     writeln!(
         page,
         "# The edge, measured\n\n\
          `cargo xtask bench edge`: {} pairs of {} s (the first load of a table; others half as long), the two of a\n\
          pair in turn (A B, B A, …).\n\
-         Machine: {} cores, {}, {} GiB, {}; {build} build; load generator and server on the same box.\n\
+         Machine: {}; load generator and server on the same box.\n\
          Shown: median (lowest to highest); ratios are of the two in a pair.\n\n\
          Every server is a process of its own on tokio's multi-threaded runtime with a worker for each core, with the\n\
          same handlers and the same allocator (jemalloc, which the chassis brings and the bare servers get as well).\n\
          *edge* is a whole service: `watertight::run`, with metrics, deadlines, a scope for each request, an admin\n\
          port. *axum* is `axum::serve`, *tonic* its `Server`, as their documentation shows them. The generator is one\n\
          thread that sends requests made by hand; its own CPU is in the last column.",
-        figures.runs,
-        figures.seconds,
-        cores.map_or_else(unknown, |cores| cores.to_string()),
-        cpu.clone().unwrap_or_else(unknown),
-        memory_gib.map_or_else(unknown, |gib| gib.to_string()),
-        system.clone().unwrap_or_else(unknown),
+        figures.runs, figures.seconds, figures.machine,
     )
 }
 

@@ -1,17 +1,18 @@
-//! axum and tonic without anything around them, as their documentation shows them.
+//! axum and tonic without anything around them, as their documentation shows them; and a
+//! collector made of tonic.
 
 use std::{io, path::Path};
 
 use tokio::net::TcpListener;
 use tonic::{service::Routes, transport::server::TcpIncoming};
 
-use super::{greeter::Greeter, handlers};
+use super::{greeter::Greeter, handlers, sink::Sink};
 
 /// `axum::serve`, until the process is killed.
 pub(super) fn axum(ready_file: &Path) -> io::Result<()> {
     runtime()?.block_on(async {
         let listener = listen(ready_file).await?;
-        axum::serve(listener, handlers::router()).await
+        axum::serve(listener, handlers::router(0)).await
     })
 }
 
@@ -23,8 +24,20 @@ pub(super) fn tonic(ready_file: &Path) -> io::Result<()> {
         // What `Server::serve` does by itself when it binds the port.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         tonic::transport::Server::builder()
-            .add_routes(Routes::from(handlers::router()).add_service(Greeter))
+            .add_routes(Routes::from(handlers::router(0)).add_service(Greeter::default()))
             .serve_with_incoming(incoming)
+            .await
+            .map_err(io::Error::other)
+    })
+}
+
+/// A collector of traces that throws them away, until the process is killed.
+pub(super) fn sink(ready_file: &Path) -> io::Result<()> {
+    runtime()?.block_on(async {
+        let listener = listen(ready_file).await?;
+        tonic::transport::Server::builder()
+            .add_service(Sink)
+            .serve_with_incoming(TcpIncoming::from(listener))
             .await
             .map_err(io::Error::other)
     })

@@ -16,12 +16,17 @@ use tonic::{
 use tonic_prost::ProstCodec;
 use tower_service::Service;
 
+use super::handlers;
+
 /// The method's path.
 pub(crate) const HELLO: &str = "/hello.v1.Greeter/Hello";
 
 /// The service on a server.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Greeter;
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Greeter {
+    /// Logged for each call.
+    pub(super) lines: u32,
+}
 
 impl NamedService for Greeter {
     const NAME: &'static str = "hello.v1.Greeter";
@@ -37,22 +42,27 @@ impl Service<http::Request<Body>> for Greeter {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let Self { lines } = *self;
         Box::pin(async move {
             if request.uri().path() != HELLO {
                 return Ok(Status::unimplemented("").into_http());
             }
-            Ok(Grpc::new(ProstCodec::default()).unary(Hello, request).await)
+            let hello = Hello { lines };
+            Ok(Grpc::new(ProstCodec::default()).unary(hello, request).await)
         })
     }
 }
 
-struct Hello;
+struct Hello {
+    lines: u32,
+}
 
 impl UnaryService<String> for Hello {
     type Response = String;
     type Future = Ready<Result<Response<String>, Status>>;
 
     fn call(&mut self, name: Request<String>) -> Self::Future {
+        handlers::say(self.lines);
         ready(Ok(Response::new(format!("hello {}", name.into_inner()))))
     }
 }

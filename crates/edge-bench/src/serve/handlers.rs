@@ -24,10 +24,18 @@ struct Hello {
     message: &'static str,
 }
 
-/// All routes.
-pub(super) fn router() -> Router {
+/// All routes; `/hello` logs so many lines for each request.
+pub(super) fn router(lines: u32) -> Router {
+    let hello = if lines == 0 {
+        get(hello)
+    } else {
+        get(move || {
+            say(lines);
+            hello()
+        })
+    };
     Router::new()
-        .route("/hello", get(hello))
+        .route("/hello", hello)
         .route("/count", post(count))
         .route("/big", get(big))
         .route("/events", get(events))
@@ -35,6 +43,18 @@ pub(super) fn router() -> Router {
 
 async fn hello() -> Json<Hello> {
     Json(Hello { message: "hello" })
+}
+
+/// Lines as a service logs them for its requests: a sentence, a few fields.
+pub(super) fn say(lines: u32) {
+    for number in 0..lines {
+        tracing::info!(
+            number,
+            customer = "anonymous",
+            elapsed_ms = 1.25,
+            "somebody was greeted, as asked"
+        );
+    }
 }
 
 /// Holds on to the headers until the body has come, as many handlers do.

@@ -3,6 +3,7 @@
 mod bare;
 mod greeter;
 mod handlers;
+mod sink;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -22,6 +23,8 @@ pub(crate) enum Kind {
     Tonic,
     /// The chassis.
     Edge,
+    /// A collector of traces.
+    Sink,
 }
 
 impl Kind {
@@ -30,6 +33,7 @@ impl Kind {
             Self::Axum => "axum",
             Self::Tonic => "tonic",
             Self::Edge => "edge",
+            Self::Sink => "sink",
         }
     }
 }
@@ -41,6 +45,12 @@ pub(crate) struct ServeArgs {
     /// Writes {"listen": ADDR} to this file once it listens
     #[arg(long)]
     ready_file: PathBuf,
+    /// Lines that the chassis' handlers log for each request
+    #[arg(long, default_value_t = 0)]
+    lines: u32,
+    /// The chassis doesn't count its requests
+    #[arg(long)]
+    uncounted: bool,
     /// Flags of the chassis
     #[arg(last = true)]
     flags: Vec<OsString>,
@@ -55,6 +65,7 @@ pub(crate) fn serve(args: ServeArgs) -> Result<ExitCode, Error> {
     match args.kind {
         Kind::Axum => bare::axum(&args.ready_file),
         Kind::Tonic => bare::tonic(&args.ready_file),
+        Kind::Sink => bare::sink(&args.ready_file),
         Kind::Edge => return Ok(edge(args)),
     }
     .map_err(Error::Serve)?;
@@ -63,13 +74,19 @@ pub(crate) fn serve(args: ServeArgs) -> Result<ExitCode, Error> {
 
 fn edge(args: ServeArgs) -> ExitCode {
     let mut line: Vec<OsString> = ["edge", "--listen", "127.0.0.1:0"].map(Into::into).into();
-    let is_log = |flag: &OsString| flag.to_string_lossy().starts_with("--log");
+    let (lines, uncounted) = (args.lines, args.uncounted);
+    let is_log = |flag: &OsString| {
+        let flag = flag.to_string_lossy();
+        flag == "--log" || flag.starts_with("--log=")
+    };
     if !args.flags.iter().any(is_log) {
         line.push("--log=warn".into());
     }
     line.extend(["--ready-file".into(), args.ready_file.into()]);
     line.extend(args.flags);
     watertight::run_from("edge", line, async |app: App| {
-        Ok(app.grpc(greeter::Greeter).http(handlers::router()))
+        let app = app.grpc(greeter::Greeter { lines });
+        let app = app.http(handlers::router(lines));
+        Ok(if uncounted { app.uncounted() } else { app })
     })
 }

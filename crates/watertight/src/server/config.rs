@@ -87,7 +87,8 @@ pub struct ServerConfig {
     /// Whether an HTTP/2 connection with several streams yields once before it
     /// writes, so that answers leave together. Default true; for measurements.
     pub batch_writes: bool,
-    /// Whether requests are counted and timed; the admin port's are not.
+    /// Whether requests are counted and timed; the admin port's are not. Fixed
+    /// when the server is made.
     pub metrics: bool,
 }
 
