@@ -379,6 +379,16 @@ mod tests {
     }
 
     #[test]
+    fn what_puts_things_in_order_says_what_it_did_and_has_a_limit() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(to_the_end(&mut shell("echo one"), minute).unwrap(), "one\n");
+        let error = to_the_end(&mut shell("exit 3"), minute).unwrap_err();
+        assert!(matches!(error, Error::Ended { .. }), "{error}");
+        let error = to_the_end(&mut shell("sleep 60"), Duration::from_millis(300)).unwrap_err();
+        assert!(matches!(error, Error::TimedOut { .. }), "{error}");
+    }
+
+    #[test]
     fn a_command_beside_us_ends_on_interrupt() {
         let mut shell = shell("trap 'exit 0' INT; echo; while :; do sleep 0.05; done");
         let mut beside = start(&mut shell).unwrap();
