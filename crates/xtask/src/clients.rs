@@ -1,13 +1,14 @@
 //! The clients that callers learn from, each run against a real shop.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::report::{Outcome, Report};
 use crate::shop::Place;
+use crate::tools::Found;
 use crate::workspace::{self, Workspace};
 use crate::{openapi, process, shop, tools};
 
@@ -59,12 +60,10 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Outcome, Error> {
 
 /// Runs every client; they must agree with each other on one order.
 pub(crate) fn against(workspace: &Workspace, at: &At) -> Result<Outcome, Error> {
-    let dir = workspace.root.join("clients").join("python");
-    let requirements = workspace::read(&dir.join("requirements.txt"))?;
-    let python = tools::python(workspace, "clients-python", &requirements)?;
-    let mut clients = vec![rust(workspace, at)?];
+    let python = build(workspace)?;
+    let mut clients = vec![rust(workspace, at)];
     if let Ok(python) = &python {
-        clients.extend(pythons(python, &dir, at));
+        clients.extend(pythons(python, &home(workspace), at));
     }
     let mut orders = Vec::new();
     for client in &clients {
@@ -83,11 +82,23 @@ pub(crate) fn against(workspace: &Workspace, at: &At) -> Result<Outcome, Error> 
     })
 }
 
-/// Builds the example as a person would, and runs what was built.
-fn rust(workspace: &Workspace, at: &At) -> Result<Client, Error> {
+/// Builds and fetches what the clients need: the example as a person would, and
+/// the environment for Python, if it can be had.
+pub(crate) fn build(workspace: &Workspace) -> Result<Found, Error> {
     let mut cargo = process::cargo();
     cargo.args(["build", "--locked", "--example", "place_order"]);
     process::run(cargo.current_dir(&workspace.root), BUILD_LIMIT)?;
+    let requirements = workspace::read(&home(workspace).join("requirements.txt"))?;
+    tools::python(workspace, "clients-python", &requirements)
+}
+
+/// Where the clients in Python are.
+fn home(workspace: &Workspace) -> PathBuf {
+    workspace.root.join("clients").join("python")
+}
+
+/// Runs what was built of the example.
+fn rust(workspace: &Workspace, at: &At) -> Client {
     let example = workspace.target.join("debug/examples/place_order");
     let url = |address: &str| OsString::from(format!("http://{address}"));
     let line = vec![
@@ -97,7 +108,7 @@ fn rust(workspace: &Workspace, at: &At) -> Result<Client, Error> {
         "--inventory".into(),
         url(&at.inventory),
     ];
-    Ok(Client { name: "Rust", line })
+    Client { name: "Rust", line }
 }
 
 fn pythons(python: &Path, dir: &Path, at: &At) -> [Client; 2] {

@@ -79,6 +79,31 @@ pub(crate) fn output_where(
     })
 }
 
+/// Runs a command that puts things in order again, and returns what it said.
+///
+/// Ctrl-C doesn't end it: what an interrupted run made must still go.
+pub(crate) fn to_the_end(command: &mut Command, limit: Duration) -> Result<String, Error> {
+    block_on(async {
+        let mut running = Running::start(command.stdout(Stdio::piped()))?;
+        let stdout = running.child.stdout.take();
+        let (status, said) = join(running.ended(limit), show_lines(stdout, |_| false)).await;
+        running.verdict(status?)?;
+        Ok(said)
+    })
+}
+
+/// Waits a moment; an interrupt that came since the last command ends the wait.
+pub(crate) fn pause(moment: Duration) -> Result<(), Error> {
+    block_on(async {
+        let mut terminate = listen()?;
+        let asked = race(tokio::signal::ctrl_c(), terminate.recv());
+        match Deadline::after(moment).run(asked).await {
+            Ok(_signal) => Err(Error::Interrupted),
+            Err(_passed) => Ok(()),
+        }
+    })
+}
+
 /// Starts a command that runs beside what we do next. What it says goes to a
 /// file, and from there to us if it fails.
 pub(crate) fn start(command: &mut Command) -> Result<Beside, Error> {
@@ -131,6 +156,17 @@ impl Beside {
         ended
     }
 
+    /// [`interrupt`](Self::interrupt) that Ctrl-C doesn't cut short.
+    pub(crate) fn end(mut self, limit: Duration) -> Result<(), Error> {
+        self.running.send(Signal::INT);
+        let ended = self.runtime.block_on(self.running.ended(limit));
+        let verdict = ended.and_then(|status| self.running.verdict(status));
+        if verdict.is_err() {
+            self.show();
+        }
+        verdict
+    }
+
     /// What it said last.
     fn show(&self) {
         let said = std::fs::read(self.said.path()).unwrap_or_default();
@@ -168,11 +204,7 @@ impl Running {
 
     /// Waits for the end, the limit, Ctrl-C or SIGTERM, whichever comes first.
     async fn wait(&mut self, limit: Duration) -> Result<ExitStatus, Error> {
-        let failed = |source| Error::Start {
-            program: "a signal handler".to_owned(),
-            source,
-        };
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut terminate = listen()?;
         let asked = race(tokio::signal::ctrl_c(), terminate.recv());
         let first = race(self.child.wait(), asked);
         let stopped = match Deadline::after(limit).run(first).await {
@@ -185,6 +217,20 @@ impl Running {
         };
         self.stop().await;
         Err(stopped)
+    }
+
+    /// Waits for the end or the limit, and for nothing else.
+    async fn ended(&mut self, limit: Duration) -> Result<ExitStatus, Error> {
+        match Deadline::after(limit).run(self.child.wait()).await {
+            Ok(status) => self.reaped(status),
+            Err(_passed) => {
+                self.stop().await;
+                Err(Error::TimedOut {
+                    program: self.program.clone(),
+                    limit,
+                })
+            }
+        }
     }
 
     fn reaped(&self, status: std::io::Result<ExitStatus>) -> Result<ExitStatus, Error> {
@@ -219,6 +265,14 @@ impl Running {
             Err(Error::Ended { program, status })
         }
     }
+}
+
+/// Somebody's SIGTERM.
+fn listen() -> Result<tokio::signal::unix::Signal, Error> {
+    signal(SignalKind::terminate()).map_err(|source| Error::Start {
+        program: "a signal handler".to_owned(),
+        source,
+    })
 }
 
 /// The command as a person would type it.
@@ -322,6 +376,16 @@ mod tests {
         )
         .unwrap();
         assert_eq!((status.code(), said.as_str()), (Some(3), "one\ntwo\n"));
+    }
+
+    #[test]
+    fn what_puts_things_in_order_says_what_it_did_and_has_a_limit() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(to_the_end(&mut shell("echo one"), minute).unwrap(), "one\n");
+        let error = to_the_end(&mut shell("exit 3"), minute).unwrap_err();
+        assert!(matches!(error, Error::Ended { .. }), "{error}");
+        let error = to_the_end(&mut shell("sleep 60"), Duration::from_millis(300)).unwrap_err();
+        assert!(matches!(error, Error::TimedOut { .. }), "{error}");
     }
 
     #[test]

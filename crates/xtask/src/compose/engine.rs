@@ -39,8 +39,9 @@ struct Own {
 
 impl Engine {
     /// The engine that `docker` talks to, else one started here, if `dockerd` is
-    /// installed and we may; or why there is none.
-    pub(crate) fn find() -> Result<Result<Self, String>, Error> {
+    /// installed and we may; or why there is none. What is to be kept isn't given
+    /// to one of ours, which ends with us.
+    pub(crate) fn find(keep: bool) -> Result<Result<Self, String>, Error> {
         if tools::on_path("docker").is_none() {
             return Ok(Err("docker is not installed".to_owned()));
         }
@@ -62,6 +63,10 @@ impl Engine {
         if tools::on_path("dockerd").is_none() || !root {
             return Ok(Err("no Docker engine answers".to_owned()));
         }
+        if keep {
+            let why = "no Docker engine answers, and one of our own would end with the test";
+            return Ok(Err(why.to_owned()));
+        }
         engine.start()
     }
 
@@ -78,19 +83,19 @@ impl Engine {
         dockerd.arg("--exec-root").arg(at("exec"));
         dockerd.arg("--pidfile").arg(at("docker.pid"));
         dockerd.arg("--host").arg(&host);
-        let mut daemon = process::start(&mut dockerd)?;
+        let daemon = process::start(&mut dockerd)?;
         self.host = Some(host);
+        self.own = Some(Own { daemon, dir });
         let begin = Instant::now();
         while !self.answers() {
-            if let Err(ended) = daemon.must_be_alive() {
+            if let Some(Err(ended)) = self.own.as_mut().map(|own| own.daemon.must_be_alive()) {
                 return Ok(Err(format!("dockerd can't run here: {ended}")));
             }
             if begin.elapsed() > START_LIMIT {
                 return Ok(Err("dockerd doesn't come up".to_owned()));
             }
-            std::thread::sleep(START_PAUSE);
+            process::pause(START_PAUSE)?;
         }
-        self.own = Some(Own { daemon, dir });
         Ok(Ok(self))
     }
 
@@ -151,24 +156,43 @@ impl Engine {
         }
     }
 
+    /// [`ask`](Self::ask) for what must be done also after an interrupt.
+    pub(crate) fn settle(&self, args: &[&str]) -> Result<String, Error> {
+        let mut docker = self.docker();
+        docker.args(args).stderr(std::process::Stdio::null());
+        process::to_the_end(&mut docker, ASK_LIMIT)
+    }
+
     /// Runs a `docker` command whose output people see.
     pub(crate) fn run(&self, args: &[&str], limit: Duration) -> Result<(), Error> {
         process::run(self.docker().args(args), limit)
     }
 
     /// Ends an engine of our own.
-    pub(crate) fn stop(self) -> Result<(), Error> {
-        match self.own {
-            None => Ok(()),
-            Some(Own { daemon, dir }) => {
-                daemon.interrupt(STOP_LIMIT)?;
-                dir.close().map_err(|source| Error::File {
-                    verb: "delete",
-                    path: "the engine's directory".into(),
-                    source,
-                })
-            }
+    pub(crate) fn stop(mut self) -> Result<(), Error> {
+        self.own.take().map_or(Ok(()), Own::stop)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Only after an error before the orderly end; that one is told. A daemon
+        // that is killed leaves its containers running.
+        if let Some(own) = self.own.take() {
+            let _stopped = own.stop();
         }
+    }
+}
+
+impl Own {
+    /// The daemon stops what still runs, and gives back what it mounted.
+    fn stop(self) -> Result<(), Error> {
+        self.daemon.end(STOP_LIMIT)?;
+        self.dir.close().map_err(|source| Error::File {
+            verb: "delete",
+            path: "the engine's directory".into(),
+            source,
+        })
     }
 }
 

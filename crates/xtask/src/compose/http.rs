@@ -4,24 +4,28 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use crate::error::Error;
+
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The most of an answer that is read.
 const ANSWER_MAX: u64 = 16 * 1024 * 1024;
 
-/// The body of a 200; anything else is `Err` with what it was.
-pub(crate) fn get(port: u16, path: &str) -> Result<String, String> {
+/// The body of a 200; anything else is an error that says what it was.
+pub(crate) fn get(port: u16, path: &str) -> Result<String, Error> {
     exchange(port, &format!("GET {path}"), "")
 }
 
 /// Sends JSON; as [`get`].
-pub(crate) fn post(port: u16, path: &str, json: &str) -> Result<String, String> {
+pub(crate) fn post(port: u16, path: &str, json: &str) -> Result<String, Error> {
     exchange(port, &format!("POST {path}"), json)
 }
 
-fn exchange(port: u16, what: &str, body: &str) -> Result<String, String> {
-    talk(port, what, body).map_err(|error| format!("port {port}: {error}"))?
+fn exchange(port: u16, what: &str, body: &str) -> Result<String, Error> {
+    let talked = talk(port, what, body);
+    let answer = talked.unwrap_or_else(|error| Err(format!("port {port}: {error}")));
+    answer.map_err(Error::Found)
 }
 
 fn talk(port: u16, what: &str, body: &str) -> std::io::Result<Result<String, String>> {
@@ -46,7 +50,7 @@ fn talk(port: u16, what: &str, body: &str) -> std::io::Result<Result<String, Str
 }
 
 /// The same, read as JSON.
-pub(crate) fn json(port: u16, path: &str) -> Result<serde_json::Value, String> {
+pub(crate) fn json(port: u16, path: &str) -> Result<serde_json::Value, Error> {
     let body = get(port, path)?;
-    serde_json::from_str(&body).map_err(|error| format!("{path}: {error}"))
+    serde_json::from_str(&body).map_err(|error| Error::Found(format!("{path}: {error}")))
 }

@@ -45,6 +45,8 @@ pub(crate) struct Check {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Config {
+    /// As the compose file names it.
+    pub(crate) image: String,
     pub(crate) user: String,
     pub(crate) labels: BTreeMap<String, String>,
 }
@@ -143,7 +145,7 @@ mod tests {
     fn container(change: &str, to: &str) -> Container {
         let text = r#"{"State":{"Status":"running","Pid":1,"OOMKilled":false,
             "Health":{"Status":"healthy","Log":[{"Output":"ok\n"}]}},"RestartCount":0,
-            "Config":{"User":"65532:65532","Labels":{"com.docker.compose.service":"orders"}},
+            "Config":{"Image":"i","User":"65532:65532","Labels":{"com.docker.compose.service":"orders"}},
             "HostConfig":{"Memory":1,"ReadonlyRootfs":true,"Privileged":false,"CapDrop":["ALL"],
             "CapAdd":null,"SecurityOpt":["no-new-privileges:true"],"Binds":["v:/data:rw"],
             "PortBindings":{"8080/tcp":[{"HostIp":"127.0.0.1","HostPort":"1"}]}}}"#;

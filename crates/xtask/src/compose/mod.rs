@@ -8,6 +8,7 @@
 //! report says *skipped*.
 
 mod engine;
+mod figures;
 mod http;
 mod images;
 mod inspect;
@@ -19,11 +20,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::process;
 use crate::report::{Outcome, Report};
 use crate::workspace::Workspace;
+use crate::{clients, process, tools};
 
 use engine::Engine;
+use figures::Figures;
 use images::Images;
 use stack::Stack;
 
@@ -57,33 +59,59 @@ pub(crate) fn stage(workspace: &Workspace, args: &Args) -> Result<Outcome, Error
     if args.install {
         install()?;
     }
-    let engine = match Engine::find()? {
+    let engine = match Engine::find(args.keep)? {
         Ok(engine) => engine,
         Err(why) => return Ok(Outcome::Skipped(format!("{why}; --install gets Debian's"))),
     };
     println!("engine: {}", engine.version()?);
+    prepare(workspace)?;
     let images = Images::provide(workspace, &engine, args)?;
-    let mut stack = Stack::new(workspace, &engine, &images)?;
-    let proven = proof::all(workspace, &mut stack, &images);
-    if args.keep {
-        println!("left running: {}", stack.how_to_stop());
-        stack.keep();
-    } else {
-        let left = stack.remove()?;
-        if !left.is_empty() {
-            return Ok(Outcome::Failed(format!(
-                "`down -v` left {}",
-                left.join(", ")
-            )));
-        }
-        println!("down -v     nothing is left: no container, volume or network");
-    }
-    drop(stack);
-    engine.stop()?;
-    let figures = proven?;
+    let proven = on(workspace, &engine, &images, args.keep);
+    // First of all nothing of ours may go on running, whatever was found.
+    let stopped = engine.stop();
+    let (figures, left) = proven?;
+    stopped?;
     images.say_what_is_not_proven();
     println!("{figures}");
-    Ok(Outcome::Passed)
+    if left.is_empty() {
+        return Ok(Outcome::Passed);
+    }
+    let left = left.join(", ");
+    Ok(Outcome::Failed(format!("`down -v` left {left}")))
+}
+
+/// Builds and fetches beforehand what is wanted while the stack runs.
+fn prepare(workspace: &Workspace) -> Result<(), Error> {
+    // What can't be had is told where it is missed.
+    let _python = clients::build(workspace)?;
+    let _grpcurl = tools::grpcurl(workspace)?;
+    Ok(())
+}
+
+/// The test on an engine; gives the figures, and what `down -v` left.
+fn on(
+    workspace: &Workspace,
+    engine: &Engine,
+    images: &Images,
+    keep: bool,
+) -> Result<(Figures, Vec<String>), Error> {
+    let mut stack = Stack::new(workspace, engine, images)?;
+    let mut proven = proof::all(workspace, &mut stack, images);
+    if keep {
+        println!("left running: {}", stack.how_to_stop());
+        stack.keep();
+        return Ok((proven?, Vec::new()));
+    }
+    if proven.is_ok()
+        && let Err(error) = proof::crash_loop(&mut stack)
+    {
+        proven = Err(error);
+    }
+    let left = stack.remove();
+    if left.as_ref().is_ok_and(Vec::is_empty) {
+        println!("down -v     nothing is left: no container, volume or network");
+    }
+    Ok((proven?, left?))
 }
 
 /// What the test can use of Debian's packages.

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::figures::{self, Figures};
 use super::http;
-use super::images::{Images, TAG};
+use super::images::Images;
 use super::stack::{PAUSE, Stack};
 use crate::clients::{self, At};
 use crate::error::Error;
@@ -21,9 +22,8 @@ const HEALTHY_LIMIT: Duration = Duration::from_secs(4 * 60);
 const SOON: Duration = Duration::from_secs(90);
 
 /// What the issue of a demo's size promises.
-const CONTAINERS_MAX: usize = 14;
-const MEMORY_MAX: u64 = 1_500_000_000;
-const IMAGE_MAX: u64 = 40 * 1024 * 1024;
+pub(super) const CONTAINERS_MAX: usize = 14;
+pub(super) const MEMORY_MAX: u64 = 1_500_000_000;
 
 /// Jobs that Prometheus must see, whatever else runs.
 const JOBS: [&str; 6] = [
@@ -41,12 +41,18 @@ const VICTIM: &str = "orders";
 /// A call with grpcurl.
 const GRPCURL_LIMIT: Duration = Duration::from_secs(60);
 
+/// Services that crash, at the end: one with a volume, one without.
+const CRASHING: [&str; 2] = [VICTIM, "gateway"];
+
+/// A loop is one from the third time on.
+const CRASHES: u64 = 3;
+
 /// Starts the stack and proves what it promises; gives the figures.
 pub(crate) fn all(
     workspace: &Workspace,
     stack: &mut Stack<'_>,
     images: &Images,
-) -> Result<String, Error> {
+) -> Result<Figures, Error> {
     let begin = Instant::now();
     stack.up()?;
     stack.healthy(HEALTHY_LIMIT)?;
@@ -55,62 +61,41 @@ pub(crate) fn all(
         "healthy     all containers, {:.1} s after `up`",
         healthy.as_secs_f64()
     );
-    let size = image(stack)?;
-    let (containers, limits) = hardened(stack)?;
+    let image = figures::image(stack)?;
+    let allowed = hardened(stack)?;
     orders(workspace, stack)?;
     monitored(stack, images)?;
     comes_back(stack)?;
     no_violation(stack)?;
-    let used = memory(stack)?;
-    Ok(format!(
-        "{containers} containers; memory {:.0} MB in use of {:.0} MB allowed; our image {:.1} MiB; \
-         {:.1} s from `up` to healthy",
-        used as f64 / 1e6,
-        limits as f64 / 1e6,
-        size as f64 / 1_048_576.0,
-        healthy.as_secs_f64(),
-    ))
+    Figures::take(stack, images, image, allowed, healthy)
 }
 
-fn found(what: impl Into<String>) -> Error {
+/// Containers that end right after each start: what `down -v` finds hardest.
+pub(crate) fn crash_loop(stack: &mut Stack<'_>) -> Result<(), Error> {
+    stack.crash(&CRASHING)?;
+    soon(|| {
+        let containers = stack.containers()?;
+        let calm = CRASHING.iter().find(|name| {
+            let container = containers.get(**name);
+            container.is_none_or(|(_id, now)| now.restart_count < CRASHES)
+        });
+        calm.map_or(Ok(()), |name| {
+            Err(found(format!("{name} doesn't crash again and again")))
+        })
+    })?;
+    println!(
+        "crash loop  {}, {CRASHES} times each",
+        CRASHING.join(" and ")
+    );
+    Ok(())
+}
+
+pub(super) fn found(what: impl Into<String>) -> Error {
     Error::Found(what.into())
 }
 
-/// Our image: small, and without a shell.
-fn image(stack: &Stack<'_>) -> Result<u64, Error> {
-    let ours = format!("watertight:{TAG}");
-    let size = stack
-        .engine()
-        .ask(&["image", "inspect", "--format", "{{.Size}}", &ours])?;
-    let size = size.trim().parse().unwrap_or(u64::MAX);
-    if size > IMAGE_MAX {
-        return Err(found(format!(
-            "our image has {size} bytes: at most {IMAGE_MAX}"
-        )));
-    }
-    for shell in ["/bin/sh", "/bin/bash", "/busybox/sh"] {
-        let run = [
-            "run",
-            "--rm",
-            "--network",
-            "none",
-            "--entrypoint",
-            shell,
-            &ours,
-            "-c",
-            ":",
-        ];
-        if stack.engine().ask(&run).is_ok() {
-            return Err(found(format!("our image has a shell: {shell}")));
-        }
-    }
-    println!("image       {:.1} MiB, no shell", size as f64 / 1_048_576.0);
-    Ok(size)
-}
-
-/// Every container is as hard as the file promises; gives how many there are
-/// and what they may take together.
-fn hardened(stack: &Stack<'_>) -> Result<(usize, u64), Error> {
+/// Every container is as hard as the file promises; gives what they may take together.
+fn hardened(stack: &Stack<'_>) -> Result<u64, Error> {
     let containers = stack.containers()?;
     let soft: Vec<String> = containers
         .values()
@@ -130,7 +115,7 @@ fn hardened(stack: &Stack<'_>) -> Result<(usize, u64), Error> {
     println!(
         "hardened    {count} containers: limits, read-only root, no root, no capabilities, 127.0.0.1 alone"
     );
-    Ok((count, limits))
+    Ok(limits)
 }
 
 /// Orders through the published ports.
@@ -205,7 +190,7 @@ fn monitored(stack: &Stack<'_>, images: &Images) -> Result<(), Error> {
         let down: Vec<_> = jobs.iter().filter(|job| !up(job)).copied().collect();
         match down.is_empty() {
             true => Ok(()),
-            false => Err(format!("not up in Prometheus: {}", down.join(", "))),
+            false => Err(found(format!("not up in Prometheus: {}", down.join(", ")))),
         }
     })?;
     println!("targets     up: {}", jobs.join(", "));
@@ -216,10 +201,10 @@ fn monitored(stack: &Stack<'_>, images: &Images) -> Result<(), Error> {
             .collect();
         match rules.iter().find(|rule| rule["health"] != "ok") {
             None => Ok(rules.len()),
-            Some(bad) => Err(format!(
+            Some(bad) => Err(found(format!(
                 "{} is {}: {}",
                 bad["name"], bad["health"], bad["lastError"]
-            )),
+            ))),
         }
     })?;
     println!("rules       {rules}, each evaluated without an error");
@@ -228,7 +213,7 @@ fn monitored(stack: &Stack<'_>, images: &Images) -> Result<(), Error> {
             let answer = http::json(port, "/api/v1/alertmanagers")?;
             match list(&answer, "activeAlertmanagers").count() {
                 1 => Ok(()),
-                n => Err(format!("Prometheus knows {n} Alertmanagers")),
+                n => Err(found(format!("Prometheus knows {n} Alertmanagers"))),
             }
         })?;
         alert_is_seen(stack)?;
@@ -241,11 +226,10 @@ fn alert_is_seen(stack: &Stack<'_>) -> Result<(), Error> {
     const NAME: &str = "ComposeTestSaysHello";
     let alert =
         format!(r#"[{{"labels":{{"alertname":"{NAME}","severity":"critical","job":"orders"}}}}]"#);
-    http::post(stack.port("ALERTMANAGER"), "/api/v2/alerts", &alert).map_err(found)?;
-    soon(|| match stack.logs("load") {
-        Ok(said) if said.contains(NAME) => Ok(()),
-        Ok(_silent) => Err("an alert never reached the log of load".to_owned()),
-        Err(error) => Err(error.to_string()),
+    http::post(stack.port("ALERTMANAGER"), "/api/v2/alerts", &alert)?;
+    soon(|| match stack.logs("load")? {
+        said if said.contains(NAME) => Ok(()),
+        _silent => Err(found("an alert never reached the log of load")),
     })?;
     println!("alerts      from Alertmanager to the log of load");
     Ok(())
@@ -254,7 +238,7 @@ fn alert_is_seen(stack: &Stack<'_>) -> Result<(), Error> {
 /// A killed service is started again, healthy, and has lost nothing.
 fn comes_back(stack: &Stack<'_>) -> Result<(), Error> {
     let gateway = stack.port("GATEWAY");
-    let page = http::json(gateway, "/v1/orders?limit=1").map_err(found)?;
+    let page = http::json(gateway, "/v1/orders?limit=1")?;
     let order = page["orders"][0]["id"]
         .as_str()
         .unwrap_or_default()
@@ -275,11 +259,14 @@ fn comes_back(stack: &Stack<'_>) -> Result<(), Error> {
         return Ok(());
     }
     soon(|| {
-        let (_id, now) = victim(stack).map_err(|error| error.to_string())?;
+        let (_id, now) = victim(stack)?;
         let back = now.restart_count > before.restart_count && now.is_healthy();
         match back && now.state.pid != pid {
             true => Ok(()),
-            false => Err(format!("{VICTIM} was killed and is {}", now.state.status)),
+            false => Err(found(format!(
+                "{VICTIM} was killed and is {}",
+                now.state.status
+            ))),
         }
     })?;
     let took = begin.elapsed();
@@ -301,19 +288,19 @@ fn victim(stack: &Stack<'_>) -> Result<(String, super::inspect::Container), Erro
 /// The load goes on, and its checker found nothing.
 fn no_violation(stack: &Stack<'_>) -> Result<(), Error> {
     let port = stack.port("PROMETHEUS");
-    let value = |query: &str| -> Result<f64, String> {
+    let value = |query: &str| -> Result<f64, Error> {
         let answer = http::json(port, &format!("/api/v1/query?query={query}"))?;
         let value = answer["data"]["result"][0]["value"][1].as_str();
         let value = value.and_then(|text| text.parse().ok());
-        value.ok_or_else(|| format!("{query} gives nothing"))
+        value.ok_or_else(|| found(format!("{query} gives nothing")))
     };
-    let before = value("sum(load_orders_total)").map_err(found)?;
+    let before = value("sum(load_orders_total)")?;
     let sold = soon(|| match value("sum(load_orders_total)")? {
         now if now > before => Ok(now),
-        _same => Err("the load sells nothing any more".to_owned()),
+        _same => Err(found("the load sells nothing any more")),
     })?;
-    let checks = value("sum(load_checks_total)").map_err(found)?;
-    let violations = value("sum(load_violations_total)").map_err(found)?;
+    let checks = value("sum(load_checks_total)")?;
+    let violations = value("sum(load_violations_total)")?;
     if violations > 0.0 {
         println!("{}", stack.logs("load")?);
         return Err(found(format!("the checker found {violations} violations")));
@@ -322,76 +309,20 @@ fn no_violation(stack: &Stack<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// No container was killed for its memory; gives what all take together.
-fn memory(stack: &Stack<'_>) -> Result<u64, Error> {
-    let mut total = 0;
-    println!("memory      used / allowed");
-    for (service, (id, container)) in stack.containers()? {
-        if container.state.oom_killed {
-            return Err(found(format!("{service} was killed for its memory")));
-        }
-        let format = ["stats", "--no-stream", "--format", "{{.MemUsage}}", &id];
-        let said = stack.engine().ask(&format)?;
-        let used = said.split('/').next().and_then(|text| bytes(text.trim()));
-        let used = used.ok_or_else(|| found(format!("docker stats says {said}")))?;
-        total += used;
-        let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
-        let limit = container.host_config.memory;
-        println!("  {service:<12} {:>6.1} / {:.0} MiB", mib(used), mib(limit));
-        if used > limit {
-            return Err(found(format!("{service} takes {used} bytes of {limit}")));
-        }
-    }
-    Ok(total)
-}
-
-/// `12.5MiB` as bytes.
-fn bytes(text: &str) -> Option<u64> {
-    let units = [
-        ("KiB", 1_024.0),
-        ("MiB", 1_048_576.0),
-        ("GiB", 1_073_741_824.0),
-        ("B", 1.0),
-    ];
-    let (unit, size) = units
-        .into_iter()
-        .find(|(unit, _size)| text.ends_with(unit))?;
-    let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "sizes of memory"
-    )]
-    Some((number * size) as u64)
-}
-
 /// The elements of a list in Prometheus' data.
 fn list<'v>(answer: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
     answer["data"][name].as_array().into_iter().flatten()
 }
 
 /// Asks again until it is so, or the time is up.
-fn soon<T>(mut ask: impl FnMut() -> Result<T, String>) -> Result<T, Error> {
+fn soon<T>(mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     let begin = Instant::now();
     loop {
         match ask() {
-            Ok(answer) => return Ok(answer),
-            Err(why) if begin.elapsed() > SOON => return Err(found(why)),
-            Err(_not_yet) => std::thread::sleep(PAUSE),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(why) if begin.elapsed() > SOON => return Err(why),
+            Err(_not_yet) => process::pause(PAUSE)?,
+            answer => return answer,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_read_as_docker_writes_them() {
-        assert_eq!(bytes("512B"), Some(512));
-        assert_eq!(bytes("1.5KiB"), Some(1_536));
-        assert_eq!(bytes("12.5MiB"), Some(13_107_200));
-        assert_eq!(bytes("1GiB"), Some(1_073_741_824));
-        assert_eq!(bytes("--"), None);
     }
 }

@@ -45,6 +45,7 @@ pub(crate) struct Stack<'a> {
     ports: BTreeMap<&'static str, u16>,
     /// What replaces images that can't be had.
     overrides: tempfile::NamedTempFile,
+    images: &'a Images,
     /// Whether something may be there to remove.
     up: bool,
 }
@@ -54,26 +55,24 @@ impl<'a> Stack<'a> {
     pub(crate) fn new(
         workspace: &'a Workspace,
         engine: &'a Engine,
-        images: &Images,
+        images: &'a Images,
     ) -> Result<Self, Error> {
-        let failed = |source| Error::File {
-            verb: "write",
-            path: "a file of overrides".into(),
-            source,
-        };
-        let overrides = tempfile::Builder::new()
-            .suffix(".yml")
-            .tempfile()
-            .map_err(failed)?;
-        std::fs::write(overrides.path(), override_file(images)).map_err(failed)?;
-        Ok(Self {
+        let overrides = tempfile::Builder::new().suffix(".yml").tempfile();
+        let stack = Self {
             engine,
             workspace,
             project: format!("watertight-test-{}", std::process::id()),
             ports: free_ports()?,
-            overrides,
+            overrides: overrides.map_err(unwritten)?,
+            images,
             up: false,
-        })
+        };
+        stack.write(&override_file(images, &[]))?;
+        Ok(stack)
+    }
+
+    fn write(&self, overrides: &str) -> Result<(), Error> {
+        std::fs::write(self.overrides.path(), overrides).map_err(unwritten)
     }
 
     /// Where a port is published.
@@ -159,30 +158,39 @@ impl<'a> Stack<'a> {
                 }
                 return Err(Error::Found(why));
             }
-            std::thread::sleep(PAUSE);
+            process::pause(PAUSE)?;
         }
     }
 
-    /// `down -v`; gives what is left of it.
+    /// Has services crash again and again from now on.
+    pub(crate) fn crash(&mut self, services: &[&str]) -> Result<(), Error> {
+        self.write(&override_file(self.images, services))?;
+        let up = ["up", "--detach", "--no-build", "--no-deps"];
+        process::run(&mut self.compose(&[&up, services].concat()), UP_LIMIT)
+    }
+
+    /// `down -v`; gives what is left of it, which is then removed, too.
     pub(crate) fn remove(&mut self) -> Result<Vec<String>, Error> {
         self.up = false;
-        let mut down = self.compose(&["down", "--volumes"]);
-        let (status, _said) = process::output_where(&mut down, DOWN_LIMIT, |_| false)?;
-        if !status.success() {
-            let program = "docker-compose down".to_owned();
-            return Err(Error::Ended { program, status });
-        }
-        let lists = [
-            ["ps", "--all", "--quiet"].as_slice(),
-            &["volume", "ls", "--quiet"],
-            &["network", "ls", "--quiet"],
+        let down = process::to_the_end(&mut self.compose(&["down", "--volumes"]), DOWN_LIMIT);
+        let kinds: [(&[&str], &[&str]); 3] = [
+            (&["ps", "--all", "--quiet"], &["rm", "--force", "--volumes"]),
+            (&["volume", "ls", "--quiet"], &["volume", "rm", "--force"]),
+            (&["network", "ls", "--quiet"], &["network", "rm"]),
         ];
+        let filter = format!("label=com.docker.compose.project={}", self.project);
         let mut left = Vec::new();
-        for list in lists {
-            let found = self.listed(list)?;
-            left.extend(found.into_iter().map(|id| format!("{} {id}", list[0])));
+        for (list, remove) in kinds {
+            let said = self
+                .engine
+                .settle(&[list, &["--filter", &filter]].concat())?;
+            for id in said.lines() {
+                let removed = self.engine.settle(&[remove, &[id]].concat());
+                let stays = removed.err().map_or("", |_error| ", and it stays");
+                left.push(format!("{} {id}{stays}", list[0]));
+            }
         }
-        Ok(left)
+        down.map(|_said| left)
     }
 
     /// How a person removes what `--keep` left.
@@ -205,9 +213,21 @@ impl Drop for Stack<'_> {
     }
 }
 
-/// The override file for what can't be had.
-fn override_file(images: &Images) -> String {
+fn unwritten(source: std::io::Error) -> Error {
+    Error::File {
+        verb: "write",
+        path: "a file of overrides".into(),
+        source,
+    }
+}
+
+/// The override file for what can't be had, and for services of ours that are
+/// to end right after each start.
+fn override_file(images: &Images, crashing: &[&str]) -> String {
     let mut text = String::from("services:\n");
+    for service in crashing {
+        let _written = write!(text, "  {service}:\n    command: [serve, nothing]\n");
+    }
     for (service, stand_in) in &images.stand_ins {
         let _written = write!(text, "  {service}:\n    image: {}\n", stand_in.image);
         let more = match &stand_in.program {
@@ -218,7 +238,7 @@ fn override_file(images: &Images) -> String {
         };
         text.push_str(&more);
     }
-    if images.stand_ins.is_empty() {
+    if images.stand_ins.is_empty() && crashing.is_empty() {
         text = "services: {}\n".to_owned();
     }
     text
