@@ -13,8 +13,8 @@ that something was counted; what a platform can't give is absent, not zero. Name
 OpenTelemetry's semantic conventions in Prometheus' form. Values are in base units, and counters begin anew with the process.
 
 A name has at most `label_sets_max` label sets ([configuration](configuration.md)), and no label is a text that callers make up: a
-path that is no route is `unmatched`. Label sets beyond the bound are counted under the value `other`, and
-`metrics_label_sets_dropped_total` says for which name. All histograms have the buckets that stand here, in the series' unit; there
+path that is no route is `unmatched`. Label sets beyond the bound are counted under the value `other`, gauges
+beyond it aren't shown, and `metrics_label_sets_dropped_total` says for which name. All histograms have the buckets that stand here, in the series' unit; there
 are no summaries, as they can't be added up over processes.
 ";
 

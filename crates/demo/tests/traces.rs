@@ -230,6 +230,10 @@ fn one_order_is_one_trace(shop: &Shop, sink: &OtlpSink) {
         .iter()
         .map(|span| (span.service(), &span.resource["service.instance.id"]))
         .collect();
+    for span in &spans {
+        let version = &span.resource["service.version"];
+        assert_eq!(version, env!("CARGO_PKG_VERSION"), "{}", span.service());
+    }
     let services: Vec<_> = instances.iter().map(|(service, _)| *service).collect();
     let all = ["gateway", "inventory", "orders", "payments", "provider"];
     assert_eq!(services, all);

@@ -130,6 +130,11 @@ pub(crate) fn max_by(by: &str, of: &str) -> String {
     format!("max by ({by}) ({of})")
 }
 
+/// The smallest of each group.
+pub(crate) fn min_by(by: &str, of: &str) -> String {
+    format!("min by ({by}) ({of})")
+}
+
 /// Those with the largest values.
 pub(crate) fn top(n: u32, of: &str) -> String {
     format!("topk({n}, {of})")

@@ -6,6 +6,7 @@ use crate::files::{Asks, FileThread};
 use crate::health::GrpcHealth;
 use crate::server::tls::ServiceAcceptor;
 use crate::server::{Routes, RustlsAcceptor, Server, ServerConfig, Tls, bind};
+use crate::telemetry::tell_build;
 use crate::telemetry::traces::{self, Exporter, Exporting, FLUSH_MAX};
 use crate::{App, ListenerTag, Readiness, Scope, StartError, Stragglers};
 use std::net::SocketAddr;
@@ -67,7 +68,8 @@ impl App {
             ..ServerConfig::from(&*chassis)
         };
         let routes = Routes::new(self.grpc, names, self.http).with_timeouts(self.timeouts);
-        let (tracer, exporter) = traces::set_up(self.name, &chassis).unzip();
+        tell_build(self.name, configured.version);
+        let (tracer, exporter) = traces::set_up(self.name, configured.version, &chassis).unzip();
         if let Some(tracer) = &tracer {
             trace(&self.scope, tracer, &configured.reloader);
         }

@@ -144,8 +144,8 @@ watertight_core::catalogue! {
     /// Allocations since the start, as late.
     pub ALLOCATOR_REQUESTS: Counters("allocator_requests_total", Count);
 
-    /// What runs; always 1.
-    pub BUILD_INFO: Gauges("build_info", Flag, [service, version, revision, profile]);
+    /// What runs; always 1. A service without settings of its own has no version.
+    pub BUILD_INFO: Gauges("build_info", Flag, [service, version, profile]);
     /// Log lines that were made, by level.
     pub LOG_LINES: Counters("log_lines_total", Count, [level]);
     /// Log lines that a busy place in the code was not let write.

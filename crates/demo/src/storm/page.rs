@@ -172,8 +172,8 @@ fn memory(page: &mut String, report: &StormReport) -> fmt::Result {
         page,
         "\n## Memory, MiB\n\n\
          Each figure is the smallest of {LOOKS} looks, {} ms apart, at a shop that has nothing to do. Each look purges the allocator.\n\
-         Before: after {} requests, which were three rushes (clients who leave, clients who wait, orders alone) and this very\n\
-         storm once over. After: after the storm. So the second storm is compared with the first: what each cancelled request\n\
+         Before: after {} requests{}.\n\
+         After: after the storm. So the second storm is compared with the first: what each cancelled request\n\
          leaves behind shows; what fills once, up to a bound or to the busiest moment, doesn't (HTTP/2's tables of header fields,\n\
          streams and frames; tables of tasks and sockets). Page caches of stores (1 MiB for each connection of SQLite) are given\n\
          back after 250 ms without work. Payments closes the connections to the provider that it keeps for its next calls 5 to 10 s\n\
@@ -182,7 +182,14 @@ fn memory(page: &mut String, report: &StormReport) -> fmt::Result {
          allocations.\n\n\
          | process | allocated before | allocated after | resident after | resident without cancels |\n|---|---|---|---|---|",
         LOOK_PERIOD.as_millis(),
-        report.warm_up
+        report.warm_up,
+        // A shorter run isn't judged by its memory and has no rushes.
+        if report.memory_judged {
+            ": three rushes (clients who leave, clients who wait, orders alone), then\n\
+             this very storm, of which 100,000 requests at most"
+        } else {
+            ""
+        }
     )?;
     for (name, rss) in &report.rss_mib {
         let of =

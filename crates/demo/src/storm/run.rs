@@ -83,6 +83,8 @@ pub(super) struct Ran {
     pub(super) orphans: u64,
     pub(super) dead: u64,
     pub(super) stragglers: u64,
+    /// Whether jobs or pooled connections were still there when memory was looked at.
+    pub(super) restless: bool,
     pub(super) before: Memory,
     pub(super) after: Memory,
     pub(super) unknown_resolved: u64,
@@ -139,8 +141,9 @@ async fn weather(stage: &Stage, load: Load, ran: &mut Ran) -> Result<(), DemoErr
         send(stage, first, phase.rps, patient).await?;
     }
     let quiet = |now: &AllTasks| look::of_requests(now, &rest) + look::jobs(now, &rest) == 0;
-    look::until(stage, &admin, JOBS_MAX, quiet).await?;
-    ran.before = memory(stage, &admin, &rest).await?;
+    let (now, _) = look::until(stage, &admin, JOBS_MAX, quiet).await?;
+    ran.restless |= !quiet(&now);
+    ran.before = memory(stage, &admin, &rest, &mut ran.restless).await?;
 
     let begin = Instant::now();
     ran.counts = send(stage, visits.take(load.requests), load.rps, load.patient).await?;
@@ -155,7 +158,8 @@ async fn weather(stage: &Stage, load: Load, ran: &mut Ran) -> Result<(), DemoErr
     ran.orphans = look::sum(&now, |tasks: &Tasks| tasks.orphans);
     ran.dead = look::sum(&now, |tasks| tasks.dead);
     ran.stragglers = look::sum(&now, |tasks| tasks.stragglers);
-    ran.after = memory(stage, &admin, &rest).await?;
+    ran.restless |= !quiet(&now);
+    ran.after = memory(stage, &admin, &rest, &mut ran.restless).await?;
     // What is unknown is resolved by repeating it; the provider needn't be slow
     // for that.
     admin.calm().await?;
@@ -164,9 +168,17 @@ async fn weather(stage: &Stage, load: Load, ran: &mut Ran) -> Result<(), DemoErr
 
 /// What the processes keep when they have nothing to do, connections that wait for
 /// their next call not counted: how many those are is a matter of the last seconds.
-async fn memory(stage: &Stage, admin: &Admin, rest: &AllTasks) -> Result<Memory, DemoError> {
+///
+/// `restless` becomes true if they are still there when the time for that is over.
+async fn memory(
+    stage: &Stage,
+    admin: &Admin,
+    rest: &AllTasks,
+    restless: &mut bool,
+) -> Result<Memory, DemoError> {
     let gone = |now: &AllTasks| look::pooled(now, rest) == 0;
-    look::until(stage, admin, POOL_MAX, gone).await?;
+    let (now, _) = look::until(stage, admin, POOL_MAX, gone).await?;
+    *restless |= !gone(&now);
     let mut least = Memory::default();
     for _ in 0..LOOKS {
         look::rest(stage, LOOK_PERIOD).await?;

@@ -113,11 +113,11 @@ impl StormReport {
             seed,
             broken: Vec::new(),
         };
-        report.broken = report.judge(&storm.left, without);
+        report.broken = report.judge(storm, without);
         report
     }
 
-    fn judge(&self, left: &[String], without: &[Ran]) -> Vec<String> {
+    fn judge(&self, storm: &Ran, without: &[Ran]) -> Vec<String> {
         let mut broken = Vec::new();
         let mut must = |holds: bool, what: String| {
             if !holds {
@@ -127,7 +127,10 @@ impl StormReport {
         let live = self.live_tasks_after;
         must(
             live == 0,
-            format!("{live} tasks of requests are left: {}", left.join(", ")),
+            format!(
+                "{live} tasks of requests are left: {}",
+                storm.left.join(", ")
+            ),
         );
         must(self.orphans == 0, format!("{} orphans", self.orphans));
         must(
@@ -150,6 +153,10 @@ impl StormReport {
             format!("{forgotten} handlers were never dropped"),
         );
         if self.memory_judged {
+            must(
+                !storm.restless && without.iter().all(|ran| !ran.restless),
+                "memory was looked at while jobs or connections were still there".to_owned(),
+            );
             let ratio = self.allocated_ratio.unwrap_or(f64::INFINITY);
             let back = ratio <= ALLOCATED_MAX;
             must(

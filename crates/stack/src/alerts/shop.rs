@@ -178,8 +178,8 @@ fn disk_filling() -> Alert {
             hour = free.over("1h"),
         ),
         hold: "10m",
-        summary: "the database {{ $labels.store }} of {{ $labels.job }} is about to reach its \
-        bound",
+        summary: "the database {{ $labels.store }} of {{ $labels.job }} runs out of room: of its \
+        disk, or of the size it may have",
         runbook: "disk-filling",
         bad: Bad {
             inputs: vec![

@@ -283,12 +283,12 @@ fn builds() -> Panel {
         Draw::Table,
         Unit::Seconds,
         "What runs",
-        "Version, commit and build profile of each process, and for how long it has run.",
+        "Version and build profile of each process, and for how long it has run.",
     )
     .ask(
         "",
         sum_by(
-            "job, instance, version, revision, profile",
+            "job, instance, version, profile",
             &chosen(&BUILD_INFO).now(),
         ),
     )

@@ -192,8 +192,8 @@ fn deadlines() -> Panel {
         Draw::Lines,
         Unit::PerSecond,
         "Deadlines of requests",
-        "What became of the deadlines that requests brought: taken, cut down to the limit, or \
-        set because there was none.",
+        "Deadlines that requests asked for and didn't get: cut down to the limit, malformed, or \
+        over before they began.",
     )
     .ask(
         "{{job}} {{outcome}}",

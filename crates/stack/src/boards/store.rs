@@ -11,7 +11,7 @@ use crate::names::{
     STORE_QUEUE, STORE_QUEUE_MAX, STORE_QUEUE_WAIT, STORE_READER_WAIT, STORE_READERS_BUSY,
     STORE_READERS_MAX, STORE_SYNC, STORE_WAL,
 };
-use crate::query::{RATE, chosen, max_by, sum_by};
+use crate::query::{RATE, chosen, max_by, min_by, sum_by};
 
 /// The dashboard.
 pub(super) fn board() -> Dashboard {
@@ -118,7 +118,8 @@ fn disk() -> Panel {
     )
     .ask(
         "{{store}}",
-        max_by("store", &chosen(&STORE_DISK_FREE).now()),
+        // Of two instances, the disk that is full first.
+        min_by("store", &chosen(&STORE_DISK_FREE).now()),
     )
 }
 

@@ -1,6 +1,7 @@
 //! Figures that nobody counts as they change: they are read before somebody looks.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 type Reading = dyn Fn() + Send + Sync;
@@ -15,7 +16,8 @@ pub struct Sampled(#[expect(dead_code, reason = "held, so that it is read")] Arc
 /// they show: the depth of a queue, the age of what waits longest.
 ///
 /// It is called on the thread that answers probes and must not wait. It may be called
-/// once more while the guard is being dropped.
+/// once more while the guard is being dropped. If it panics, the hook says so each
+/// time, and the figures of others are read none the less.
 pub fn sample(read: impl Fn() + Send + Sync + 'static) -> Sampled {
     let reading: Arc<Reading> = Arc::new(read);
     let mut readings = READINGS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,7 +35,10 @@ pub fn read_samples() {
         readings.clone()
     };
     let readings = readings.iter().filter_map(Weak::upgrade);
-    readings.for_each(|reading| reading());
+    for reading in readings {
+        // The hook has said what and where.
+        let _panicked = std::panic::catch_unwind(AssertUnwindSafe(|| reading()));
+    }
 }
 
 impl fmt::Debug for Sampled {
@@ -46,6 +51,18 @@ impl fmt::Debug for Sampled {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn one_that_panics_keeps_no_other_from_being_read() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counting = Arc::clone(&count);
+        let _broken = sample(|| std::panic::resume_unwind(Box::new("a reading of the test")));
+        let _after = sample(move || {
+            counting.fetch_add(1, Ordering::Relaxed);
+        });
+        read_samples();
+        assert!(count.load(Ordering::Relaxed) >= 1);
+    }
 
     #[test]
     fn what_is_dropped_is_read_no_more_and_leaves_nothing() {

@@ -258,13 +258,18 @@ impl Service<Request<Body>> for GrpcChannel {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let mut timed = self.shared.series.begin(request.uri().path());
+        let mut refuse = |status: Status| -> Self::Future {
+            timed.ended(status.code());
+            Box::pin(std::future::ready(Err(status)))
+        };
         let deadline = match deadline(request.headers()) {
             Ok(deadline) => self.shared.bound(deadline),
-            Err(status) => return Box::pin(std::future::ready(Err(status))),
+            Err(status) => return refuse(status),
         };
         if let Some(deadline) = deadline {
             let Some(left) = deadline.left() else {
-                return Box::pin(std::future::ready(Err(nothing_left())));
+                return refuse(nothing_left());
             };
             if let Ok(mut value) =
                 HeaderValue::try_from(format_grpc_timeout(self.shared.margin.off(left)))
@@ -275,7 +280,6 @@ impl Service<Request<Body>> for GrpcChannel {
             }
         }
         let mut span = CallSpan::grpc(&mut request, self.shared.name);
-        let mut timed = self.shared.series.begin(request.uri().path());
         let connection = self.pick();
         let (channel, counted) = (connection.channel.clone(), connection.calls.begin());
         let idle = self.shared.stream_idle;

@@ -212,7 +212,8 @@ crate::settings! {
         pub trace_slow_after: Duration = default("1s").range("1ms", "1h").live()
             .breaks("what is normal is kept as slow, a hundred traces a second at most", "slow requests leave no trace")
             .metric("traces_promoted_total"),
-        /// Label sets that each name of a metric may have; further ones are counted under `other`.
+        /// Label sets that each name of a metric may have; further ones are counted under `other`, and of gauges
+        /// not shown.
         pub label_sets_max: usize = default("500").range("10", "10000").live()
             .breaks("routes or tasks are lumped together in graphs", "a label that grows makes scrapes slow, here and in the database")
             .metric("metrics_label_sets_dropped_total"),

@@ -24,6 +24,8 @@ pub(crate) struct Configured {
     /// A `Live<C>` of the service's own settings.
     own: Arc<dyn Any + Send + Sync>,
     pub(crate) reloader: Arc<Reloader>,
+    /// The service's own; one without settings doesn't tell.
+    pub(crate) version: Option<&'static str>,
 }
 
 impl Configured {
@@ -76,6 +78,7 @@ impl Configured {
             chassis,
             own: Arc::new(own.clone()),
             reloader: Arc::new(reloader),
+            version: (!C::SECTION.name.is_empty()).then_some(C::SECTION.version),
         };
         Ok((configured, own))
     }

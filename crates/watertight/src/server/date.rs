@@ -6,14 +6,16 @@
 //! keeps for the connection (RFC 7541, 4.2: 4,096 bytes). Little else of what gRPC
 //! answers with changes.
 
-use crate::calendar::{SECONDS_PER_DAY, date};
 use http::{HeaderMap, HeaderValue, header};
+use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 
-const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+/// A second, and how HTTP writes it.
+type Written = (u64, HeaderValue);
+
+thread_local! {
+    static LAST: RefCell<Option<Written>> = const { RefCell::new(None) };
+}
 
 /// Says what time it is, unless the handler did.
 #[expect(
@@ -21,32 +23,24 @@ const MONTHS: [&str; 12] = [
     reason = "peers are told the time of day, whether it goes back or not"
 )]
 pub(super) fn add(headers: &mut HeaderMap) {
-    let Ok(since_1970) = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) else {
-        // Before 1970 nobody has a clock (RFC 9110, 6.6.1).
-        return;
-    };
-    if let Ok(now) = HeaderValue::try_from(imf_fixdate(since_1970)) {
+    // Before 1970 nobody has a clock (RFC 9110, 6.6.1).
+    if let Ok(since_1970) = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)
+        && let Some(now) = written(since_1970.as_secs())
+    {
         headers.entry(header::DATE).or_insert(now);
     }
 }
 
-/// The time as HTTP writes it (RFC 9110, 5.6.7).
-fn imf_fixdate(since_1970: Duration) -> String {
-    let seconds = since_1970.as_secs();
-    let (days, of_day) = (seconds / SECONDS_PER_DAY, seconds % SECONDS_PER_DAY);
-    let (year, month, day) = date(days);
-    let name = |names: &[&'static str], at: u64| {
-        let at = usize::try_from(at).unwrap_or(0);
-        names.get(at).copied().unwrap_or_default()
-    };
-    format!(
-        "{}, {day:02} {} {year:04} {:02}:{:02}:{:02} GMT",
-        name(&WEEKDAYS, days % 7),
-        name(&MONTHS, month - 1),
-        of_day / 3_600,
-        of_day / 60 % 60,
-        of_day % 60,
-    )
+/// Written anew once a second on each thread.
+fn written(second: u64) -> Option<HeaderValue> {
+    LAST.with_borrow_mut(|last| {
+        if last.as_ref().is_none_or(|(known, _)| *known != second) {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+            let value = HeaderValue::try_from(httpdate::fmt_http_date(time)).ok()?;
+            *last = Some((second, value));
+        }
+        last.as_ref().map(|(_, value)| value.clone())
+    })
 }
 
 #[cfg(test)]
@@ -54,16 +48,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_as_http_has_them() {
-        for (seconds, expected) in [
-            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
-            // The example of RFC 9110.
+    fn each_second_is_written_as_http_has_it() {
+        // The first is the example of RFC 9110.
+        for (second, expected) in [
             (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
-            (951_868_799, "Tue, 29 Feb 2000 23:59:59 GMT"),
-            (1_763_746_745, "Fri, 21 Nov 2025 17:39:05 GMT"),
-            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (784_111_778, "Sun, 06 Nov 1994 08:49:38 GMT"),
         ] {
-            assert_eq!(imf_fixdate(Duration::from_secs(seconds)), expected);
+            assert_eq!(written(second).unwrap(), expected);
         }
     }
 

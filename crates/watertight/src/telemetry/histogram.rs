@@ -20,8 +20,8 @@ thread_local! {
 ///
 /// # Limits
 ///
-/// Four times as many numbers as bounds and two more, whatever is recorded: a value
-/// is added when it comes. Libraries that keep the values until somebody asks for
+/// For each stripe as many numbers as bounds and two more, rounded up to whole lines,
+/// whatever is recorded: a value is added when it comes. Libraries that keep the values until somebody asks for
 /// them grow by each of them where nobody does (67 → 702 MiB in metrics#467).
 #[derive(Debug)]
 pub(super) struct Buckets {

@@ -18,7 +18,7 @@ pub(crate) use logs::{AUDIT, NotOurs, Shown, configure, flush, instead, shown, t
 pub(crate) use process::resident_bytes;
 pub(crate) use prometheus::{render, set_label_sets_max};
 pub use registry::MetricsRegistry;
-use std::sync::Mutex;
+use std::sync::{Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 /// For how long figures that were read count as new.
@@ -34,16 +34,19 @@ impl Telemetry {
         logs::install(name, filter);
         prometheus::install();
         panics::install();
-        let profile = if cfg!(debug_assertions) {
-            "debug"
-        } else {
-            "release"
-        };
-        let revision = option_env!("WATERTIGHT_REVISION").unwrap_or("");
-        let version = env!("CARGO_PKG_VERSION");
-        BUILD_INFO.with([name, version, revision, profile]).set(1.0);
         Self {}
     }
+}
+
+/// Shows which build of which service runs.
+pub(crate) fn tell_build(service: &'static str, version: Option<&'static str>) {
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    let version = version.unwrap_or_default();
+    BUILD_INFO.with([service, version, profile]).set(1.0);
 }
 
 impl Drop for Telemetry {
@@ -59,8 +62,11 @@ impl Drop for Telemetry {
 /// gets the figures of the one before.
 pub(crate) fn collect() {
     static LAST: Mutex<Option<Instant>> = Mutex::new(None);
-    let Ok(mut last) = LAST.try_lock() else {
-        return;
+    let mut last = match LAST.try_lock() {
+        Ok(last) => last,
+        // A reading panicked once; all others are still wanted.
+        Err(TryLockError::Poisoned(last)) => last.into_inner(),
+        Err(TryLockError::WouldBlock) => return,
     };
     if last.is_some_and(|last| last.elapsed() < FRESH) {
         return;

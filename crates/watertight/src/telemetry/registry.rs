@@ -13,7 +13,8 @@ use watertight_core::catalogue::{self, Kind, LATENCY, Series};
 /// Names that have series; handles of further ones count nothing.
 const NAMES_MAX: usize = 2_000;
 /// Lines that all label sets together may have in a scrape; what would be more goes
-/// to `other`. A line is about 120 bytes, so that a scrape has 6 MB at most.
+/// to `other`. A line is about 120 bytes, so that a scrape has 6 MB then, unless the
+/// values of labels are long.
 const LINES_MAX: usize = 50_000;
 /// The longest value of a label; a longer one goes to `other`.
 const VALUE_BYTES_MAX: usize = 512;
@@ -33,9 +34,11 @@ const OTHER: &str = "other";
 ///
 /// - label sets of one name: as set (500 unless told), further ones are counted under
 ///   the value `other` for each label, and each time that one is asked for it counts
-///   in `metrics_label_sets_dropped_total{metric}`
+///   in `metrics_label_sets_dropped_total{metric}`. What is set and not counted up,
+///   such as a gauge, isn't shown then: of two queues' depths there is no common one
 /// - 50,000 lines in all and 512 bytes for a value, with the same consequence
 /// - 2,000 names; handles of further ones count nothing
+/// - names and labels that Prometheus couldn't read, of a library, count nothing
 ///
 /// # Metrics
 ///
@@ -157,7 +160,7 @@ impl MetricsRegistry {
     /// Everything in the text format of Prometheus, by name.
     ///
     /// Counting goes on meanwhile, and so does this if it is called twice at once: it
-    /// changes nothing. Each name is locked for itself, against label sets that are new.
+    /// changes nothing. While a name is written out, label sets that are new wait.
     #[must_use]
     pub fn render(&self) -> String {
         let names: Vec<String> = self.read().keys().cloned().collect();
@@ -195,7 +198,7 @@ impl MetricsRegistry {
         let label_sets_max = self.inner.label_sets_max.load(Ordering::Relaxed);
         let mut families = self.write();
         if !families.contains_key(key.name()) {
-            if families.len() >= NAMES_MAX {
+            if families.len() >= NAMES_MAX || !text::is_name(key.name()) {
                 return None;
             }
             let series = catalogue::find(key.name());
@@ -255,6 +258,12 @@ impl Family {
         if let Some(cell) = self.known(key) {
             return Some(cell);
         }
+        let histogram = matches!(self.kind, Kind::Histogram(_));
+        // A histogram's lines have this one of their own.
+        let legal = |key: &str| text::is_name(key) && !(histogram && key == "le");
+        if !key.labels().all(|label| legal(label.key())) {
+            return None;
+        }
         let long = key
             .labels()
             .any(|label| label.value().len() > VALUE_BYTES_MAX);
@@ -263,6 +272,10 @@ impl Family {
         // A name without labels has one set, which the bounds let in.
         if (long || many) && key.labels().len() > 0 {
             self.dropped += 1;
+            // The one set last would be taken for all of them.
+            if wanted == Wanted::Gauge {
+                return None;
+            }
             let other = other(key);
             return Some(
                 self.known(&other)

@@ -23,6 +23,14 @@ pub(super) fn head(out: &mut String, name: &str, kind: Kind, help: Option<&str>)
     line(out, format_args!("# TYPE {name} {}", kind.word()));
 }
 
+/// Whether Prometheus reads it as the name of a series or of a label.
+pub(super) fn is_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    let first = bytes.next();
+    first.is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 /// The text between the braces.
 pub(super) fn labels<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut out = String::new();

@@ -8,6 +8,9 @@ use super::proof::{CONTAINERS_MAX, MEMORY_MAX, found};
 use super::stack::Stack;
 use crate::error::Error;
 
+/// What `docker run` ends with if the image hasn't got what it was to run.
+const NO_SUCH_PROGRAM: i32 = 127;
+
 /// What the image of all services may take.
 const IMAGE_MAX: u64 = 40 * 1024 * 1024;
 
@@ -142,8 +145,13 @@ pub(crate) fn image(stack: &Stack<'_>) -> Result<u64, Error> {
             "-c",
             ":",
         ];
-        if stack.engine().ask(&run).is_ok() {
-            return Err(found(format!("our image has a shell: {shell}")));
+        match stack.engine().ask(&run) {
+            // Docker's own code for a program that isn't in the image.
+            Err(Error::Ended { status, .. }) if status.code() == Some(NO_SUCH_PROGRAM) => {}
+            Ok(_) | Err(Error::Ended { .. }) => {
+                return Err(found(format!("our image may have a shell: {shell}")));
+            }
+            Err(other) => return Err(other),
         }
     }
     println!("image       {:.1} MiB, no shell", mib(size));

@@ -38,7 +38,7 @@ fn version_1_has_the_limit_of_the_groups_above_and_no_pressure() {
         "{text}"
     );
     assert!(text.contains("cgroup_memory_oom_kills_total 3"), "{text}");
-    assert!(!text.contains("pressure"), "{text}");
+    assert!(!text.contains("stalled_seconds"), "{text}");
 }
 
 #[test]

@@ -45,6 +45,55 @@ fn a_series_comes_with_its_meaning_its_kind_and_its_buckets() {
     }
 }
 
+/// Of two values that were set there is no common one.
+#[test]
+fn gauges_beyond_the_bound_are_not_shown() {
+    let registry = MetricsRegistry::new(2);
+    registry.within(|| {
+        for listener in ["a", "b", "c", "d"] {
+            CONNECTIONS.with([listener]).set(1.0);
+        }
+    });
+    let text = registry.render();
+    assert!(
+        text.contains("server_connections{listener=\"b\"} 1\n"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("listener=\"c\"") && !text.contains("\"other\""),
+        "{text}"
+    );
+    let dropped = "metrics_label_sets_dropped_total{metric=\"server_connections\"} 2\n";
+    assert!(text.contains(dropped), "{text}");
+}
+
+/// Prometheus would take nothing of a page with such a line in it.
+#[test]
+fn names_that_prometheus_can_not_read_count_nothing() {
+    let registry = MetricsRegistry::default();
+    let metadata = Metadata::new("", metrics::Level::INFO, None);
+    for (name, label) in [
+        ("a.b_total", "l"),
+        ("a-b_total", "l"),
+        ("a\nb_total", "l"),
+        ("1_total", "l"),
+        ("", "l"),
+        ("a_total", "l.m"),
+        ("a_total", "l\"m"),
+        ("a_total", ""),
+    ] {
+        let key = Key::from_parts(name, vec![Label::new(label, "v")]);
+        registry.register_counter(&key, &metadata).increment(1);
+    }
+    let key = Key::from_parts("h_seconds", vec![Label::new("le", "1")]);
+    registry.register_histogram(&key, &metadata).record(1.0);
+    let samples = lines(&registry);
+    assert!(
+        samples.iter().all(|line| line.starts_with('#')),
+        "{samples:?}"
+    );
+}
+
 #[test]
 fn a_handle_of_the_wrong_kind_counts_nothing() {
     let registry = MetricsRegistry::default();

@@ -29,11 +29,17 @@ pub(crate) fn sampling(chassis: &ChassisSettings) -> Sampling {
 /// A tracer as set, and who exports what it keeps; nothing without a collector.
 pub(crate) fn set_up(
     service: &'static str,
+    version: Option<&'static str>,
     chassis: &ChassisSettings,
 ) -> Option<(Tracer, Exporter)> {
     let url: Url = chassis.otlp.clone()?;
     let made: (Tracer, FinishedTraces) = Tracer::new(sampling(chassis), chassis.trace_slow_after);
     let (tracer, finished) = made;
-    let exporter = Exporter::new(&url, resource::of(service), tracer.clone(), finished);
+    let exporter = Exporter::new(
+        &url,
+        resource::of(service, version),
+        tracer.clone(),
+        finished,
+    );
     Some((tracer, exporter))
 }

@@ -5,16 +5,18 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use std::fs;
 
 /// What is known of this process, by the names of OpenTelemetry's conventions.
-pub(super) fn of(service: &'static str) -> Resource {
+pub(super) fn of(service: &'static str, version: Option<&'static str>) -> Resource {
     let mut attributes = vec![
         text("service.name", service),
-        text("service.version", env!("CARGO_PKG_VERSION")),
         text("service.instance.id", instance()),
         text("process.pid", std::process::id().to_string()),
         text("telemetry.sdk.name", "watertight"),
         text("telemetry.sdk.language", "rust"),
         text("telemetry.sdk.version", env!("CARGO_PKG_VERSION")),
     ];
+    if let Some(version) = version {
+        attributes.push(text("service.version", version));
+    }
     if let Some(host) = host() {
         attributes.push(text("host.name", host));
     }
