@@ -107,7 +107,11 @@ async fn a_sampled_trace_arrives_with_its_edges_across_http_and_grpc() {
     assert_eq!(at_first.attributes["http.route"], "/items/{id}");
     assert_eq!(asked.attributes["why"], "test");
     assert_eq!(asked.events[0].0, "asking");
-    for name in ["service.name", "service.instance.id", "telemetry.sdk.version"] {
+    for name in [
+        "service.name",
+        "service.instance.id",
+        "telemetry.sdk.version",
+    ] {
         assert!(!at_first.resource[name].is_empty(), "{name}");
     }
     assert_eq!(at_first.service(), "test");
