@@ -21,6 +21,13 @@ use watertight_core::CancelReason;
 /// it until the peer has taken the rest. So frames are handed on in pieces:
 /// what a peer can make us hold beyond the request's end is one of them.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
+/// What of an HTTP/2 response may be with hyper when its stream's task ends.
+///
+/// With a window of one byte hyper takes a whole piece. If the body ended with it,
+/// nobody would look after the stream any more, and the peer could leave the piece
+/// there for as long as the connection lives, on each of its streams. So the end
+/// is asked for only when the peer has taken what was before it.
+const END_BYTES_MAX: usize = 1024;
 /// A body that always has a frame ready is never made to wait, and never looks
 /// at its timer: it looks at the clock once in so many frames.
 const FRAMES_PER_LOOK: u32 = 64;
@@ -177,7 +184,7 @@ impl ScopedBody {
         }
         *this.rest = data;
         let ended = this.body.is_end_stream() && this.promise.kept();
-        let piece = this.finish.piece(this.rest);
+        let piece = this.finish.piece(this.rest, ended);
         this.finish.complete |= ended && this.rest.is_empty();
         Poll::Ready(Some(Ok(piece)))
     }
@@ -228,8 +235,8 @@ impl http_body::Body for ScopedBody {
             return Poll::Ready(Some(this.finish.end(Answer::Late)));
         }
         if !this.rest.is_empty() {
-            let piece = this.finish.piece(this.rest);
             let ended = this.body.is_end_stream() && this.promise.kept();
+            let piece = this.finish.piece(this.rest, ended);
             this.finish.complete |= ended && this.rest.is_empty();
             return Poll::Ready(Some(Ok(piece)));
         }
@@ -254,10 +261,13 @@ impl http_body::Body for ScopedBody {
 }
 
 impl Finish {
-    /// The next piece of a frame, for hyper to hold.
-    fn piece(&self, rest: &mut Bytes) -> Frame<Bytes> {
+    /// The next piece of a frame, for hyper to hold; `ended` if no other frame follows.
+    fn piece(&self, rest: &mut Bytes, ended: bool) -> Frame<Bytes> {
         self.control.frame_given();
-        let size = rest.len().min(PIECE_BYTES_MAX);
+        let mut size = rest.len().min(PIECE_BYTES_MAX);
+        if ended && size == rest.len() && size > END_BYTES_MAX && self.target.is_http2() {
+            size -= END_BYTES_MAX;
+        }
         Frame::data(rest.split_to(size))
     }
 }

@@ -56,8 +56,8 @@ pub(super) struct HttpTarget {
     pub(super) method: Method,
     /// Whether the path belongs to a gRPC service.
     pub(super) grpc_path: bool,
-    /// Whether the server says when it answered; over HTTP/1 hyper does.
-    pub(super) dated: bool,
+    /// Whether it came over HTTP/2.
+    pub(super) http2: bool,
 }
 
 impl Target {
@@ -73,9 +73,9 @@ impl Target {
         }
     }
 
-    /// Whether the answer needs a date from us.
-    pub(super) fn is_dated(&self) -> bool {
-        matches!(self, Self::Http(http) if http.dated)
+    /// Whether it is plain HTTP over HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        matches!(self, Self::Http(http) if http.http2)
     }
 
     pub(super) fn is_head(&self) -> bool {

@@ -120,7 +120,7 @@ impl RequestService {
             Target::Http(HttpTarget {
                 method: request.method().clone(),
                 grpc_path: self.shared.routes.has_grpc_service(request.uri().path()),
-                dated: request.version() == Version::HTTP_2,
+                http2: request.version() == Version::HTTP_2,
             })
         };
         let started = Instant::now();
@@ -313,7 +313,8 @@ fn respond(
     });
     let (mut response, promise) =
         checked.unwrap_or_else(|answer| (refuse(&finish, answer), Promise::default()));
-    if finish.target.is_dated() {
+    // Over HTTP/1 hyper does it.
+    if finish.target.is_http2() {
         date::add(response.headers_mut());
     }
     finish.note_headers(&response);

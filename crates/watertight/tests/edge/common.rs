@@ -55,7 +55,10 @@ impl Drop for Alive {
     }
 }
 
-/// `/`: home; `/big`: 8 MiB in one piece; `/flood`: no end; `/events`: one
+/// Less than a stream's window usually is, and than hyper takes at once.
+pub(crate) const PAGE_BYTES: usize = 60_000;
+
+/// `/`: home; `/big`: 8 MiB in one piece; `/page`: [`PAGE_BYTES`]; `/flood`: no end; `/events`: one
 /// line, another when the gate opens; `/hang`: never answers; `/read`: the
 /// length of the body; `/echo`: the body; `/early`: answers, then reads; `/cancel`: cancels itself midway.
 pub(crate) fn router(state: &State) -> axum::Router {
@@ -69,6 +72,7 @@ pub(crate) fn router(state: &State) -> axum::Router {
     axum::Router::new()
         .route("/", get(async || "home"))
         .route("/big", get(async move || big.clone()))
+        .route("/page", get(async || vec![b'p'; PAGE_BYTES]))
         .route("/flood", get(async move || flooding(&flood)))
         .route("/events", get(async move || two_events(&events)))
         .route("/hang", post(hanging.clone()).get(hanging))

@@ -1,8 +1,8 @@
 //! Peers that take nothing of what they asked for, and answer pings.
 
 use crate::common::{
-    Edge, LIVENESS, State, counter, fetch, frame_of, grown, ms, reset, router, rpc_count, say,
-    until, until_closed,
+    Edge, LIVENESS, PAGE_BYTES, State, counter, fetch, frame_of, grown, ms, reset, router,
+    rpc_count, say, until, until_closed,
 };
 use crate::faults::RawService;
 use std::io;
@@ -98,6 +98,41 @@ async fn what_nobody_takes_for_too_long_is_a_stall() {
     };
     ends(config.clone(), "/big", &[], "write_stall").await;
     ends(config, "/flood", &[], "write_stall").await;
+}
+
+/// With one byte of window hyper takes a whole piece of the body, which may be
+/// all of it.
+#[watertight::test]
+async fn who_takes_a_byte_of_a_response_has_not_taken_the_response() {
+    let config = ServerConfig {
+        write_stall_timeout: ms(300),
+        ..pinging()
+    };
+    let cut = r#"server_streams_cut_total{reason="write_stall"}"#;
+    let before = counter(cut);
+    let edge = Edge::start(config);
+    let mut client = edge.raw(SHUT).await;
+    get(&mut client, 1, "/page", &[]).await;
+    client.send(&window_update(1, 1)).await.unwrap();
+    assert!(frame_of(&mut client, kind::DATA, 1).await.is_some());
+    assert_eq!(edge.server.in_flight(), 1);
+    assert!(reset(&mut client, 1).await, "no RST_STREAM");
+    edge.freed().await;
+    grown(cut, before).await;
+    // And who takes it to its last byte gets its end, with no window to spare.
+    get(&mut client, 3, "/page", &[]).await;
+    let window = u32::try_from(PAGE_BYTES).unwrap();
+    client.send(&window_update(3, window)).await.unwrap();
+    let mut taken = 0;
+    loop {
+        let data = frame_of(&mut client, kind::DATA, 3).await.unwrap();
+        taken += data.payload.len();
+        if data.flags & END_STREAM != 0 {
+            break;
+        }
+    }
+    assert_eq!(taken, PAGE_BYTES);
+    edge.end().await;
 }
 
 #[watertight::test]
