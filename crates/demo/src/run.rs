@@ -187,7 +187,7 @@ fn watch(stage: &Stage, base_port: u16) -> Option<Prometheus> {
         Ok(prometheus) => {
             let url = prometheus.url();
             let console = &stage.console;
-            console.line(format_args!("prometheus: {url}/targets, {url}/alerts"));
+            console.line(format_args!("prometheus: {url}"));
             Some(prometheus)
         }
         Err(error) => {
