@@ -34,7 +34,6 @@ extern crate self as watertight;
 mod admin;
 mod alloc;
 mod app;
-mod calendar;
 mod client;
 pub mod config;
 mod crash;
