@@ -172,6 +172,6 @@ watertight_core::catalogue! {
     pub TRACE_QUEUE: Gauges("trace_queue_length", Count);
     /// Trace contexts of callers that make no sense and were not gone on with.
     pub TRACE_CONTEXTS_REFUSED: Counters("trace_contexts_refused_total", Count);
-    /// Times that a label set was asked for beyond the bounds and was counted under other instead, by metric.
+    /// Times that a label set was asked for beyond the bounds, by metric; what is set, such as a gauge, isn't shown then, the rest is other.
     pub LABEL_SETS_DROPPED: Counters("metrics_label_sets_dropped_total", Count, [metric]);
 }

@@ -4,7 +4,7 @@ use metrics::HistogramFn;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Parts that a histogram's numbers are counted in, so that two workers seldom
-/// write to the same cache line: on a request's way this is what they share most.
+/// write to the same cache line for each request.
 const STRIPES: usize = 4;
 /// Numbers that fill a cache line, and the one that is fetched with it.
 const LINE: usize = 128 / size_of::<AtomicU64>();
